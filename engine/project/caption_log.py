@@ -104,6 +104,32 @@ def file_digest(path: Path) -> str:
         return blake2b.hexdigest()
 
 
+def needs_row(flags: int, redo: str) -> bool:
+    """Return True if a record with these flags is still to be captioned.
+
+    `redo` is that of `CaptionLog`.
+    """
+    if flags & AGAIN:
+        return True
+    return not flags & (REDONE | EXCLUDED) and not (redo == "failed" and flags & HAS_CAPTION)
+
+
+def count_flags(flags: bytearray, condition: Callable[[int], bool]) -> int:
+    """Return the number of records whose flags meet a condition."""
+    return sum(flags.count(value) for value in range(ALL_FLAGS + 1) if condition(value))
+
+
+def counts_of(contents: LogContents, redo: str) -> LogCounts:
+    """Return the counts of a log with these contents; `redo` is that of `CaptionLog`."""
+    return LogCounts(
+        captioned=count_flags(contents.flags, lambda flags: bool(flags & HAS_CAPTION)),
+        failed=len(contents.errors),
+        left=count_flags(contents.flags, lambda flags: needs_row(flags, redo)),
+        rows=contents.rows,
+        log_bytes=contents.good_bytes,
+    )
+
+
 class CaptionLog:
     """A caption log that is open for appending. Only the holder of the project's lock has one."""
 
@@ -143,9 +169,10 @@ class CaptionLog:
         """How records with the flag AGAIN are asked again, by index."""
         self.scores = contents.scores
         """The scores that a score log held when it was opened, as `LogContents` has them."""
-        self.captioned = self.count_flags(lambda flags: bool(flags & HAS_CAPTION))
+        counts = counts_of(contents, redo)
+        self.captioned = counts.captioned
         """The number of records that have a caption, or all their scores."""
-        self.left = self.count_flags(self.needs_row)
+        self.left = counts.left
         """The number of records that are still to be captioned."""
         self.unsynced = self.rows + self.foreign
         """The number of lines that may be lost in a power cut."""
@@ -169,17 +196,13 @@ class CaptionLog:
             self.close()
             raise
 
-    def needs_row(self, flags: int) -> bool:
-        """True if a record with these flags is still to be captioned."""
-        if flags & AGAIN:
-            return True
-        return not flags & (REDONE | EXCLUDED) and not (
-            self.redo == "failed" and flags & HAS_CAPTION
-        )
-
     def missing(self, i: int) -> bool:
         """True if the record with index `i` is still to be captioned."""
-        return self.needs_row(self.flags[i])
+        return needs_row(self.flags[i], self.redo)
+
+    def count_left(self) -> int:
+        """Return the number of records that are still to be captioned, by their flags."""
+        return count_flags(self.flags, lambda flags: needs_row(flags, self.redo))
 
     @property
     def failed(self) -> int:
@@ -238,14 +261,10 @@ class CaptionLog:
             self.asked_again.pop(i, None)
         for i in self.errors.keys() & lines.keys():
             del self.errors[i]
-        self.captioned = self.count_flags(lambda flags: bool(flags & HAS_CAPTION))
-        self.left = self.count_flags(self.needs_row)
+        self.captioned = count_flags(self.flags, lambda flags: bool(flags & HAS_CAPTION))
+        self.left = self.count_left()
         self.rows += len(lines)
         self.unsynced += len(lines)
-
-    def count_flags(self, condition: Callable[[int], bool]) -> int:
-        """Return the number of records whose flags meet a condition."""
-        return sum(self.flags.count(flags) for flags in range(ALL_FLAGS + 1) if condition(flags))
 
     def ask_again(self, rows: Iterable[AskedAgainRow]) -> int:
         """Have records asked again that have a caption; return the number of them.
@@ -260,7 +279,7 @@ class CaptionLog:
         for i, row in new.items():
             self.flags[i] |= HAS_ERROR | REDONE | AGAIN
             self.asked_again[i] = row
-        self.left = self.count_flags(self.needs_row)
+        self.left = self.count_left()
         self.rows += len(new)
         self.unsynced += len(new)
         return len(new)
@@ -296,7 +315,7 @@ class CaptionLog:
         for i, row in rows.items():
             self.errors[i] = row
             self.flags[i] = with_exclusion(self.flags[i], row) | HAS_ERROR | REDONE
-        self.left = self.count_flags(self.needs_row)
+        self.left = self.count_left()
         self.rows += len(rows)
         self.unsynced += len(rows)
         return len(rows)

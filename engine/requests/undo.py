@@ -6,12 +6,14 @@ A task is put back only if nothing came after: a run may have acted on it meanwh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from db import requests
 from db.connection import reading
 from db.rows import ORIGINAL_ID, Rating, RequestRow
-from engine.project.caption_log import CaptionLog
+from engine.project.caption_log import CaptionLog, LogCounts, counts_of, read_if_there
+from engine.project.log_rows import parse_log
 from engine.requests.answers import Answer
 from engine.requests.changes import MAX_KEPT, Before, TaskBefore
 from engine.requests.exclude import describe_trouble
@@ -22,6 +24,9 @@ from engine.state.reconcile import complete_if_whole, file_size, log_path
 from engine.utils.errors import RequestRefused
 from engine.utils.plain_files import remove_files
 from engine.utils.plurals import plural
+
+CHANGED_BY_CUT = ("state", "digest", *(field.name for field in fields(LogCounts)))
+"""The fields of a task that change when its log is to be cut."""
 
 
 def undo(project_state: ProjectState, request: Undo) -> str:
@@ -36,7 +41,7 @@ def undo(project_state: ProjectState, request: Undo) -> str:
         raise RequestRefused(f"cannot undo ({what}): the run went on with it since")
     undone, trouble = 0, ""
     try:
-        give_up_digests(project_state, [task.id for task in tasks if task.is_log_cut])
+        count_without_cut_rows(project_state, [task for task in tasks if task.is_log_cut])
         for task in tasks:
             put_back(project_state, task)
             undone += 1
@@ -80,23 +85,34 @@ def is_as_left(project_state: ProjectState, before: TaskBefore) -> bool:
     return is_sound and now == (before.state_after, before.attempt, before.bytes_after)
 
 
-def give_up_digests(project_state: ProjectState, task_ids: Sequence[int]) -> None:
-    """Have the database know of no digest of logs that are to be cut, before they are.
+def count_without_cut_rows(project_state: ProjectState, cut: Sequence[TaskBefore]) -> None:
+    """Have the database count only what stays in logs that are to be cut, before they are.
 
-    A log that is shorter than one with a recorded digest would count as damaged if this process
-    were killed in between. Raises `OSError`, `DatabaseError`, and then nothing is changed.
+    If this process were killed in between, or could not commit at the end, it would else count rows
+    that are gone, and a log that is shorter than one with a recorded digest would count as damaged.
+    Raises `OSError`, `DatabaseError`, and then nothing is changed.
     """
     ledger, now = project_state.ledger, project_state.clock.time()
-    tasks = [ledger[task_id] for task_id in task_ids]
-    for task in tasks:
+    tasks = [ledger[before.id] for before in cut]
+    counts = [counts_before(project_state, before) for before in cut]
+    for task, of_task in zip(tasks, counts, strict=True):
         ledger.change(task.id, now, state="pending", digest=None)
+        ledger.set_counts(task.id, of_task, now)
     try:
         if tasks:
             project_state.commit()
     except BaseException:
         for task in tasks:
-            ledger.change(task.id, now, state=task.state, digest=task.digest)
+            ledger.change(task.id, now, **{name: getattr(task, name) for name in CHANGED_BY_CUT})
         raise
+
+
+def counts_before(project_state: ProjectState, before: TaskBefore) -> LogCounts:
+    """Return the counts of a task's log without the rows that are to be cut. Raises `OSError`."""
+    task = project_state.ledger[before.id]
+    data = read_if_there(log_path(project_state, task))[: before.bytes_before]
+    wanted = project_state.wanted(task)
+    return counts_of(parse_log(data, task.count, before.redo_from, wanted), before.redo)
 
 
 def put_back(project_state: ProjectState, before: TaskBefore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ from sqlalchemy import insert
 
 from db import projects, requests
 from db.connection import DatabaseError, reading, writing
+from db.rows import RequestRow
 from db.tables import REQUEST
 from engine.operations import run_control
 from engine.operations.reshear import reshear_locked
 from engine.project.damage import DamagedFiles
 from engine.project.lock import ProjectInUse, ProjectLock
-from engine.requests.kinds import Pin, Request, Retry, Skip, parse_request, to_payload
+from engine.requests.changes import UNDOABLE_KINDS
+from engine.requests.kinds import Pin, Request, Retry, Skip, Undo, parse_request, to_payload
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.state.project_state import ProjectState
@@ -24,7 +27,8 @@ from engine.state.task_ledger import TaskLedger
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.errors import BadInput, RequestRefused
 from tests.sim.disk import Killed
-from tests.sim.people import NONSENSE, remember, sensible_request
+from tests.sim.naming import SHARD_SIZE
+from tests.sim.people import NONSENSE, SERVER, ask_again, remember, sensible_request
 from tui.viewmodel.snapshot_reader import read_snapshot
 
 if TYPE_CHECKING:
@@ -35,6 +39,10 @@ REFUSALS = (RequestRefused, BadInput, DatabaseError, ProjectInUse)
 
 KEPT_FOR_SCORES = 0.6
 """The share of runs with a scorer and several devices that keep the last device for it."""
+UNDONE = 0.15
+"""The share of requests that take back an earlier one, if there is one."""
+UNDONE_AMONG = 2
+"""Among how many of the newest requests the one that is undone is chosen."""
 CLOSED_AGAIN = 0.2
 """The share of tasks retried beside a scorer that are left out at once, as they are."""
 
@@ -83,6 +91,7 @@ class Commands:
             for _ in range(2 if self.happens("two requests at once") else 1):
                 self.ask()
         self.disturb_scorers(supervisor.project_state.ledger)
+        self.want_better_captions(supervisor.project_state.ledger)
         if self.happens("run is stopped"):
             supervisor.stop(after_shard=self.rng.random() < 0.5)
         if self.happens("command beside a run"):
@@ -114,10 +123,29 @@ class Commands:
                 if self.rng.random() < CLOSED_AGAIN:
                     self.ask(Skip(tasks=[task.id]))
 
+    def want_better_captions(self, ledger: TaskLedger) -> None:
+        """Have captions of a finished task asked again, and perhaps not, after all."""
+        names = self.simulation.truth.names
+        done = [t.id for t in ledger.tasks.values() if t.state == "done" and t.captioned]
+        done = [task for task in done if names[task][0] == SERVER]
+        if done and self.happens("captions are asked again"):
+            self.ask(ask_again(self.rng, [self.rng.choice(done)], range(SHARD_SIZE)))
+            if self.rng.random() < UNDONE and (change := self.last_change()) is not None:
+                self.ask(Undo(request=change))
+
     def some_request(self) -> Request:
         simulation = self.simulation
+        if self.rng.random() < UNDONE and (change := self.last_change()) is not None:
+            return Undo(request=change)
         models = [model.name for model in simulation.models.values()]
-        return sensible_request(self.rng, simulation.tasks, simulation.devices, models)
+        return sensible_request(self.rng, simulation.truth.names, simulation.devices, models)
+
+    def last_change(self) -> int | None:
+        """Return one of the last requests that can be undone, by its id; None without any."""
+        newest: Sequence[RequestRow] = ()
+        with suppress(DatabaseError), reading(self.project.database) as connection:
+            newest = requests.newest(connection, UNDOABLE_KINDS)
+        return self.rng.choice(newest[:UNDONE_AMONG]).id if newest else None
 
     def ask(self, request: Request | None = None) -> None:
         """Put a request into the database, as a command does while a run is under way."""

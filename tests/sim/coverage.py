@@ -376,6 +376,10 @@ class Coverage:
         answer = call(state, request, supervisor)
         for row in rows_of_request(request, answer, supervisor is not None):
             self.take(row)
+        if isinstance(request, kinds.AskAgain) and "asked again" in answer.text:
+            self.take("ask again for captions with defects")
+        if isinstance(request, kinds.Undo) and answer.text.startswith("undone"):
+            self.take("undo of the last retry, skip or exclude")
         if isinstance(request, kinds.Retry):
             self.on_retry(request, before, state)
         if isinstance(request, kinds.Recheck):

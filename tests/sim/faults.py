@@ -147,6 +147,8 @@ RATES: dict[str, tuple[float, ...]] = {
     "shard file is written to": (0.002, 0.02),
     "shard file is removed": (0.002, 0.02),
     "shard cannot be read": (0.005, 0.03),
+    "captions are asked again": (0.02, 0.2),
+    "caption asked again is no better": (0.1, 0.5),
     # Scorers
     "row with a score that is no number": (0.02, 0.1),
     "row with scores of other captions": (0.02, 0.1),
@@ -159,8 +161,14 @@ SHARES_OF_KINDS = (0.05, 0.15, 0.3, 0.6)
 """About as many of the kinds are switched on in one schedule: faults of all kinds at once hide each
 other, and let no run come far."""
 
-COMMON = ("captions are left out for a time", "captions come while they are scored")
-"""Kinds of which most schedules have each: only few have a scorer, and come to its scores."""
+COMMON = (
+    "captions are left out for a time",
+    "captions come while they are scored",
+    "captions are asked again",
+    "caption asked again is no better",
+)
+"""Kinds of which most schedules have each: only few have a scorer, or a server, and come to what
+these change."""
 COMMON_SHARE = 0.6
 
 

@@ -18,10 +18,10 @@ from db.values import columns
 from engine.project import caption_log, log_rows
 from engine.project.layout import Project
 from engine.project.log_rows import LogContents
-from engine.protocol.caption_row import CaptionRow, ErrorRow
+from engine.protocol.caption_row import AskedAgainRow, CaptionRow, ErrorRow
 from engine.quality import comparison
 from tests.sim.disk import SimulatedDisk
-from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON, caption_of
+from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON
 from tests.sim.scores import (
     Scored,
     is_scorer,
@@ -96,6 +96,8 @@ class Checker:
             row = log_rows.parse(line, 2**31)
             if row is None:
                 self.violate(f"a line that is no row is written: {line[:80]!r}")
+            elif isinstance(row, AskedAgainRow):
+                self.check_asked(path, row)
             elif not isinstance(row, ErrorRow) or row.error not in ("excluded", "readmitted"):
                 self.check_sent(path, row.i)
 
@@ -108,6 +110,15 @@ class Checker:
         )
         if not any(i in indexes for indexes in sent):
             self.violate(f"record {i} of {path.name} gets a row, and was with no worker")
+
+    def check_asked(self, path: Path, row: AskedAgainRow) -> None:
+        prompts = (
+            prompts
+            for (model, shard), prompts in self.truth.prompts.items()
+            if shard == int(path.stem) and path.parent.name.startswith(f"{model}-")
+        )
+        if not any(row.changes["prompt"] in of_task for of_task in prompts):
+            self.violate(f"record {row.i} of {path.name} is asked again, and nobody wanted that")
 
     # After every run
 
@@ -152,8 +163,7 @@ class Checker:
             self.violate(f"task {task.id} has {log.foreign} foreign lines")
         images = self.images[task.shard]
         for i, row in log.captions.items():
-            wordings = range(self.truth.wordings[model.name, task.shard] + 1)
-            if row.raw not in [caption_of(model.name, images[i], number) for number in wordings]:
+            if row.raw not in self.truth.captions_ever(model.name, task.shard, images[i]):
                 self.violate(f"record {task.id}/{i} has a caption of another: {row.raw}")
         if is_scorer(model.family):
             self.check_scores(task, path, data, disk)
@@ -169,7 +179,7 @@ class Checker:
         redone = self.truth.names[task.id] in self.truth.redone
         if not redone and (twice := captioned_twice(data, task.count)):
             self.violate(f"records of task {task.id} were captioned twice: {twice}")
-        if path not in self.truth.damaged and (asked := asked_again(data, task.count)):
+        if path not in self.truth.damaged and (asked := asked_though_excluded(data, task.count)):
             self.violate(f"excluded records of task {task.id} were asked again: {asked}")
         for i, error in log.errors.items():
             self.check_failure(task, model, i, images[i], error)
@@ -179,8 +189,16 @@ class Checker:
         for wrong in wrong_scores(data, task.count):
             self.violate(f"task {task.id}: {wrong}")
         times = scored(data, task.count)
-        wordings = {name: self.truth.wordings[name, task.shard] for name in self.captioners}
-        ever = [texts_ever(image, wordings) for image in self.images[task.shard]]
+        ever = [
+            texts_ever(
+                [
+                    caption
+                    for name in self.captioners
+                    for caption in self.truth.captions_ever(name, task.shard, image)
+                ]
+            )
+            for image in self.images[task.shard]
+        ]
         if foreign := [(i, digest) for i, digest in times if digest not in ever[i]]:
             self.violate(f"task {task.id} has scores of what no record said: {foreign}")
         if lost := self.durable_scores.get(path, set()) - set(times):
@@ -391,6 +409,8 @@ class Checker:
             self.violate(f"the failures of task {task.id} are not those it counts")
         if task.digest != log.digest:
             self.violate(f"the digest of task {task.id} is not that of its log")
+        if log.asked_again:
+            self.violate(f"records of task {task.id} wait to be asked: {list(log.asked_again)}")
         for i, image in enumerate(self.images[task.shard]):
             want, error = expected_end(model, image), log.errors.get(i)
             got = "caption" if i in answered else error.error if error else "nothing"
@@ -426,7 +446,7 @@ def captioned_twice(data: bytes, count: int) -> list[int]:
     return [i for i, times in seen.items() if times > 1]
 
 
-def asked_again(data: bytes, count: int) -> list[int]:
+def asked_though_excluded(data: bytes, count: int) -> list[int]:
     """Return the indexes of excluded records that have a row though nobody took them back."""
     rows = [log_rows.parse(line, count) for line in data.splitlines()]
     excluded: set[int] = set()

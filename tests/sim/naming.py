@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.protocol.caption_row import CaptionRow
 
 TaskName = tuple[str, int]
@@ -18,14 +20,29 @@ POISON, SERVER_POISON, BAD = "poison", "server-poison", "bad"
 """Parts of the names of images that end their worker, end their server, or cannot be read."""
 
 
-def caption_of(model: str, image: str, wording: int = 0) -> str:
+PROMPTS = {"Look at it once more.": "at a second look", "Describe the picture.": "in short"}
+"""The prompts with which single captions are asked again, and what a model adds to each then."""
+NO_BETTER = ""
+"""What a model may say when it is asked again, and what must not replace a caption."""
+
+
+def caption_of(model: str, image: str, wording: int = 0, prompt: str | None = None) -> str:
     """Return what a simulated model says of an image: each pair has a caption of its own.
 
     `wording` is how often the model was asked to caption the image's shard again: it uses other
-    words each time.
+    words each time. So it does for each of the `PROMPTS`.
     """
     again = f" in wording {wording}" if wording else ""
+    if prompt is not None:
+        again = f" {PROMPTS[prompt]}"
     return f"{model} says {image.partition('.')[0]}{again}."
+
+
+def captions_ever(model: str, image: str, newest_wording: int, prompts: Iterable[str]) -> list[str]:
+    """Return all that a model may have said of an image up to a wording, or with a prompt."""
+    return [caption_of(model, image, number) for number in range(newest_wording + 1)] + [
+        caption_of(model, image, prompt=prompt) for prompt in prompts
+    ]
 
 
 def texts_of(raw: str, max_words: int | None) -> set[str]:

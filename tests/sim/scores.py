@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from engine.protocol.caption_row import ScoreRow
 from engine.quality.caption_digest import caption_digest
 from engine.quality.comparison import unpack
 from engine.shearing.shear import Shearing
-from tests.sim.naming import ORIGINAL, WORD_LIMITS, caption_of, texts_of
+from tests.sim.naming import ORIGINAL, WORD_LIMITS, texts_of
 from tests.support.fake_scorer import FAMILY, fake_score
 
 Scored = tuple[int, str]
@@ -58,13 +58,8 @@ def present_texts(captions: Iterable[str], max_words: int | None) -> set[str]:
     return set(map(caption_digest, texts))
 
 
-def texts_ever(image: str, wordings: Mapping[str, int]) -> set[str]:
-    """Return the digests of all that an image may ever have had, by the wordings of each model."""
-    captions = [
-        caption_of(model, image, wording)
-        for model, newest in wordings.items()
-        for wording in range(newest + 1)
-    ]
+def texts_ever(captions: Collection[str]) -> set[str]:
+    """Return the digests of all texts that these captions may have been sheared to, and of them."""
     return set[str]().union(*(present_texts(captions, most) for most in WORD_LIMITS))
 
 

@@ -15,14 +15,16 @@ from sqlalchemy import text
 
 from db import projects
 from db.connection import reading, writing
-from engine.project.caption_log import CaptionLog
+from engine.project.caption_log import CaptionLog, to_lines
 from engine.project.layout import Project
+from engine.protocol.caption_row import ASKED_AGAIN, AskedAgainRow
 from engine.supervisor.dispatcher import Dispatcher
 from engine.supervisor.supervisor import Supervisor
 from engine.supervisor.task_runner import TaskRunner
 from tests.sim import simulation, watch
 from tests.sim.disk import SimulatedDisk
-from tests.sim.invariants import Checker, asked_again
+from tests.sim.invariants import Checker, asked_though_excluded
+from tests.sim.naming import PROMPTS
 from tests.sim.project import base_folder, check_outside
 from tests.sim.simulation import Simulation, simulate
 from tests.sim.virtual_time import VirtualTime
@@ -120,6 +122,19 @@ def failed_record(kind: str, detail: str = "for a test") -> Callable[[Done], Non
         done.write(rows)
 
     return breach
+
+
+def asks_again(prompt: str, i: int = 0) -> AskedAgainRow:
+    had = ("loops",)
+    return AskedAgainRow(i, ASKED_AGAIN, "loops", had, had, {"prompt": prompt}, "en")
+
+
+def left_to_be_asked(done: Done) -> None:
+    rows = done.rows()
+    index = rows[first_caption(rows)]["i"]
+    assert isinstance(index, int)
+    row = to_lines([asks_again(next(iter(PROMPTS)), index)])
+    done.log().write_bytes(done.log().read_bytes() + row)
 
 
 def changed(table: str, values: str) -> Callable[[Done], None]:
@@ -225,6 +240,7 @@ AT_END: list[tuple[str, Callable[[Done], None], str]] = [
     ("not done", changed("task", "state = 'skipped'"), "is skipped"),
     ("wrong end", failed_record("corrupt"), "ends as corrupt"),
     ("a failure not counted", changed("failure", "count = count + 1"), "failures of task 1"),
+    ("a record that waits to be asked again", left_to_be_asked, "wait to be asked: [0]"),
     ("an unanswered request", lambda done: done.checker.truth.asked.add(4), "[4]"),
     (
         "a file that is none of a project's",
@@ -263,12 +279,22 @@ def test_a_row_that_no_worker_was_asked_for_is_found(done: Done) -> None:
     assert done.checker.violations == []
 
 
+def test_a_record_that_nobody_wanted_to_be_asked_again_is_found(done: Done) -> None:
+    wanted, other = PROMPTS
+    done.checker.truth.prompts[done.checker.truth.names[1]].add(wanted)
+    done.checker.on_write(done.log(), to_lines([asks_again(wanted)]))
+    assert done.checker.violations == []
+    done.checker.on_write(done.log(), to_lines([asks_again(other)]))
+    (violation,) = done.checker.violations
+    assert "is asked again, and nobody wanted that" in violation
+
+
 def test_an_excluded_record_that_is_asked_again_is_found() -> None:
     excluded = b'{"i": 0, "error": "excluded", "detail": "x"}\n'
     back = b'{"i": 0, "error": "readmitted", "detail": "x"}\n'
     caption = b'{"i": 0, "raw": "x", "tokens": 1, "finish": "stop"}\n'
-    assert asked_again(excluded + caption, 1) == [0]
-    assert asked_again(excluded + back + caption, 1) == []
+    assert asked_though_excluded(excluded + caption, 1) == [0]
+    assert asked_though_excluded(excluded + back + caption, 1) == []
 
 
 def test_a_file_outside_the_project_is_found() -> None:

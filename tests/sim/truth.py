@@ -5,13 +5,13 @@ The checker holds what the product did against this, and not against what the pr
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.rows import ModelRow, TaskRow
 from engine.supervisor.poison import CRASH_WEIGHT
-from tests.sim.naming import RecordName, TaskName
+from tests.sim.naming import RecordName, TaskName, captions_ever
 
 POISON_EVIDENCE = 2 * CRASH_WEIGHT
 """Evidence with which a record may be failed (docs/architecture.md, "Poison")."""
@@ -39,6 +39,8 @@ class Truth:
     """Tasks that a person had done again: only their records may be captioned twice."""
     wordings: Counter[TaskName] = field(default_factory=Counter)
     """How often a person had each task captioned again: the model uses other words then."""
+    prompts: defaultdict[TaskName, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The prompts with which a person had captions of each task asked again."""
     ends: Counter[TaskName] = field(default_factory=Counter)
     """Ends of a worker that had the task."""
     load_failures: Counter[str] = field(default_factory=Counter)
@@ -66,6 +68,11 @@ class Truth:
         self.evidence.clear()
         self.outages.clear()
         self.sent.clear()
+
+    def captions_ever(self, model: str, shard: int, image: str) -> list[str]:
+        """Return all that a model may have said of an image so far."""
+        name = model, shard
+        return captions_ever(model, image, self.wordings[name], self.prompts[name])
 
     def record(self, task_id: int, i: int) -> RecordName:
         return (*self.names[task_id], i)

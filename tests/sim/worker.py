@@ -33,7 +33,15 @@ from engine.protocol.messages import (
     ToWorker,
     Unavailable,
 )
-from tests.sim.naming import BAD, POISON, SERVER_POISON, SHARD_SIZE, caption_of, wrong_caption
+from tests.sim.naming import (
+    BAD,
+    NO_BETTER,
+    POISON,
+    SERVER_POISON,
+    SHARD_SIZE,
+    caption_of,
+    wrong_caption,
+)
 from tests.sim.process import SimulatedProcess
 from tests.sim.scores import is_scorer, score_row
 
@@ -57,6 +65,8 @@ class HeldRecords:
     waiting: deque[tuple[int, str]] = field(default_factory=deque)
     texts: dict[int, dict[str, str]] = field(default_factory=dict)
     """The captions of each record that a scorer is to score, by their digests."""
+    prompts: dict[int, str] = field(default_factory=dict)
+    """The prompts of the records that are asked again, by index."""
     told: set[int] = field(default_factory=set)
     complete: bool = False
     alone: int | None = None
@@ -175,6 +185,8 @@ class SimulatedWorker(SimulatedProcess):
             held = self.held = HeldRecords(message.task, message.attempt)
         held.waiting.extend(message.records)
         held.texts.update(message.texts)
+        if message.settings is not None:
+            held.prompts |= {i: message.settings["prompt"] for i, _ in message.records}
         held.alone = message.records[0][0] if message.alone and not message.probe else None
         held.complete = message.last or message.alone
         self.step()
@@ -291,13 +303,12 @@ class SimulatedWorker(SimulatedProcess):
             return
         if model.family == "endpoint":
             self.say(RequestEnded(attempt=held.attempt))
-        wording = self.launcher.truth.wordings[self.launcher.truth.names[held.task]]
         rows: list[Row] = [
             ErrorRow(i, "corrupt", "not an image")
             if BAD in image or (image == PROBE and self.faults.happens("probe image fails"))
             else score_row(i, held.texts.get(i, {}))
             if is_scorer(model.family)
-            else CaptionRow(i, caption_of(model.name, image, wording), 3, "stop")
+            else self.caption_row(model, held, i, image)
             for i, image in batch
         ]
         happens = self.faults.happens
@@ -321,6 +332,15 @@ class SimulatedWorker(SimulatedProcess):
         self.say_foreign_rows(held)
         if not self.fate("after its rows"):
             self.step()
+
+    def caption_row(self, model: ModelSpec, held: HeldRecords, i: int, image: str) -> CaptionRow:
+        """Return the caption of a record, which may be no better if it is asked again."""
+        prompt = held.prompts.get(i)
+        if prompt is not None and self.faults.happens("caption asked again is no better"):
+            return CaptionRow(i, NO_BETTER, 3, "stop")
+        truth = self.launcher.truth
+        wording = truth.wordings[truth.names[held.task]]
+        return CaptionRow(i, caption_of(model.name, image, wording, prompt), 3, "stop")
 
     def say_rows(self, model: ModelSpec, message: Rows) -> None:
         self.sent_rows.append(message)

@@ -29,8 +29,6 @@ NOT_SIMULATED = (
     "More captions of a model have a defect than its limit for a warning",
     "More captions of a model have a defect than its limit for a stop",
     "The same, but health stops are off",
-    "ask again for captions with defects",
-    "undo of the last retry, skip or exclude",
     "pending, of a model without a family",
 )
 """Beginnings of the rows that no storm takes.

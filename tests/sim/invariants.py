@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,19 @@ from db.connection import reading
 from db.rows import AttemptRow, ModelRow, ShardRow, TaskRow
 from db.tables import ATTEMPT
 from db.values import columns
-from engine.project import caption_log, log_rows
+from engine.project import log_rows
 from engine.project.layout import Project
 from engine.project.log_rows import LogContents
-from engine.protocol.caption_row import AskedAgainRow, CaptionRow, ErrorRow
+from engine.protocol.caption_row import AskedAgainRow, ErrorRow
 from engine.quality import comparison
 from tests.sim.disk import SimulatedDisk
-from tests.sim.naming import BAD, ORIGINAL, POISON, SERVER_POISON
+from tests.sim.log_reading import (
+    asked_though_excluded,
+    captioned_twice,
+    expected_end,
+    read_log,
+)
+from tests.sim.naming import BAD, ORIGINAL
 from tests.sim.scores import (
     Scored,
     is_scorer,
@@ -423,41 +429,3 @@ class Checker:
             name = path.relative_to(self.project.folder).as_posix()
             if path.is_symlink() or (path.is_file() and not OWN_FILES.fullmatch(name)):
                 self.violate(f"{name} is no file of a project")
-
-
-def expected_end(model: ModelRow, image: str) -> str:
-    """Return what a record ends as if nothing happens to it but what its image does."""
-    if BAD in image:
-        return "corrupt"
-    deadly = SERVER_POISON in image if model.family == "endpoint" else image.startswith(POISON)
-    return "poison" if deadly else "caption"
-
-
-def read_log(path: Path, task: TaskRow, model: ModelRow) -> LogContents:
-    """Read a log, that of a scorer without looking at what it should have scored."""
-    wanted = log_rows.unknown_texts(task.count) if is_scorer(model.family) else None
-    return caption_log.read(path, task.count, wanted=wanted)
-
-
-def captioned_twice(data: bytes, count: int) -> list[int]:
-    """Return the indexes of the records that have more than one caption in a log."""
-    rows = [log_rows.parse(line, count) for line in data.splitlines()]
-    seen = Counter(row.i for row in rows if isinstance(row, CaptionRow))
-    return [i for i, times in seen.items() if times > 1]
-
-
-def asked_though_excluded(data: bytes, count: int) -> list[int]:
-    """Return the indexes of excluded records that have a row though nobody took them back."""
-    rows = [log_rows.parse(line, count) for line in data.splitlines()]
-    excluded: set[int] = set()
-    asked: list[int] = []
-    for row in rows:
-        if row is None:
-            continue
-        kind = row.error if isinstance(row, ErrorRow) else None
-        if row.i in excluded and kind != "readmitted":
-            asked.append(row.i)
-        excluded.discard(row.i)
-        if kind == "excluded":
-            excluded.add(row.i)
-    return asked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import os
 import random
@@ -13,31 +12,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from sqlalchemy import text
-
 from db import projects
-from db.connection import DatabaseError, reading, writing
+from db.connection import DatabaseError, reading
 from db.rows import ModelRow
-from engine.datasets.exports.export import export
 from engine.process import identity
 from engine.project.lock import ProjectLock
 from engine.project.opening import prepare_database
-from engine.requests.kinds import Exclude, Resume, Retry, Skip
 from engine.shearing.shear import Shearing
 from engine.state.policy import Policy
 from engine.supervisor.supervisor import Supervisor
 from engine.utils.errors import BadInput
+from tests.sim.calm import CALM_TURNS, calm_down
 from tests.sim.commands import Commands
 from tests.sim.coverage import Coverage
 from tests.sim.damage import Damage
 from tests.sim.database import SimulatedDatabase
 from tests.sim.disk import Killed, SimulatedDisk
 from tests.sim.faults import Faults
-from tests.sim.invariants import Checker, expected_end
+from tests.sim.invariants import Checker
 from tests.sim.launcher import SimulatedLauncher
 from tests.sim.naming import WORD_LIMITS
 from tests.sim.process import SimulatedProcess
-from tests.sim.project import TEMPLATES, base_folder, check_outside, template
+from tests.sim.project import TEMPLATES, base_folder, template
 from tests.sim.scores import is_scorer
 from tests.sim.stand_ins import stand_in
 from tests.sim.virtual_time import VirtualTime
@@ -67,10 +63,8 @@ POLICY = Policy(
 """The product's policy in small: what takes hours takes minutes of virtual time."""
 STORM_RUNS = (2, 12)
 """Runs with faults, at least and at most."""
-STORM_TURNS, CALM_TURNS = 400, 4_000
-"""Turns of the loop after which a run with faults is stopped, and one without counts as endless."""
-CALM_RUNS = 8
-"""Runs without faults within which everything must be done."""
+STORM_TURNS = 400
+"""Turns of the loop after which a run with faults is stopped."""
 SCORES_FIRST = 0.5
 """The share of projects with a scorer that are captioned before the storm."""
 STALL_SECONDS = (5.0, 100.0)
@@ -194,7 +188,7 @@ class Simulation:
             with stand_in(self):
                 self.storm()
                 if not self.checker.violations:
-                    self.calm_down()
+                    calm_down(self)
         finally:
             logging.disable(logging.NOTSET)
         seconds = self.time.now - 1_000.0
@@ -360,72 +354,6 @@ class Simulation:
         self.truth.asked.clear()
         self.truth.answers.clear()
         self.learn_tasks()
-
-    # The calm
-
-    def calm_down(self) -> None:
-        """Without faults, undo what people did and run until everything is done."""
-        self.faults.calm = True
-        self.damage.mend_shards()
-        tasks = tuple(self.tasks)
-        everything = tuple((task, None) for task in tasks)
-        for number in range(CALM_RUNS):
-            with writing(self.project.database) as connection:
-                connection.execute(text("UPDATE device SET pinned_model_id = NULL"))
-            sheared = self.commands.shear(Shearing())
-            self.commands.carry_out(Resume())
-            self.commands.carry_out(Skip(tasks=tasks, skip=False))
-            self.commands.carry_out(
-                Exclude(records=everything, failed_as="excluded", exclude=False)
-            )
-            if failed := self.failed_tasks():
-                self.commands.carry_out(Retry(tasks=failed))
-            self.commands.carry_out(Retry(tasks=tasks, failed_items=True))
-            self.checker.where = f"calm {number}"
-            outcome = self.run_once(CALM_TURNS)
-            self.note(f"calm {number}: {outcome}")
-            self.after_process(f"calm {number}", self.saved)
-            if self.checker.violations:
-                return
-            # The first run may carry out what the storm has left, the second redo a whole shard:
-            # only after that a retry asks for the records that failed in it.
-            undisturbed = number > 1 or not self.checker.unlike_undisturbed()
-            if outcome == "finished" and sheared and undisturbed:
-                break
-        self.checker.check_end()
-        self.check_export()
-        for violation in check_outside():
-            self.checker.violate(violation)
-
-    def failed_tasks(self) -> tuple[int, ...]:
-        with reading(self.project.database) as connection:
-            return tuple(t.id for t in projects.tasks(connection) if t.state == "failed")
-
-    def check_export(self) -> None:
-        """The export is that of a run that nothing befell, byte for byte.
-
-        Where a model was asked again, it has the words that the log has last.
-        """
-        out = base_folder() / "exports" / "out.json"
-        out.unlink(missing_ok=True)
-        try:
-            export(self.project, out)
-        except Exception as error:
-            self.checker.violate(f"the export ended with {type(error).__name__}: {error}")
-            return
-        with reading(self.project.database) as connection:
-            tasks = projects.tasks(connection)
-        captions = self.checker.present_captions(tasks, self.models)
-        expected = [
-            json.dumps(
-                {"image": image, "caption": captions.get((model.name, image), "").rstrip(".")}
-            )
-            for image in self.template.images
-            for model in self.models.values()
-            if not is_scorer(model.family) and expected_end(model, image) == "caption"
-        ]
-        if out.read_bytes() != ("[\n" + ",\n".join(expected) + "\n]\n").encode():
-            self.checker.violate("the export is not that of a run that nothing befell")
 
 
 def simulate(

@@ -21,9 +21,10 @@ from engine.protocol.caption_row import ASKED_AGAIN, AskedAgainRow
 from engine.supervisor.dispatcher import Dispatcher
 from engine.supervisor.supervisor import Supervisor
 from engine.supervisor.task_runner import TaskRunner
-from tests.sim import simulation, watch
+from tests.sim import calm, simulation, watch
 from tests.sim.disk import SimulatedDisk
-from tests.sim.invariants import Checker, asked_though_excluded
+from tests.sim.invariants import Checker
+from tests.sim.log_reading import asked_though_excluded
 from tests.sim.naming import PROMPTS
 from tests.sim.project import base_folder, check_outside
 from tests.sim.simulation import Simulation, simulate
@@ -336,7 +337,7 @@ def test_a_run_that_waits_without_a_word_is_found(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_run_that_does_not_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulation, "CALM_TURNS", 100)
+    monkeypatch.setattr(calm, "CALM_TURNS", 100)
     monkeypatch.setattr(RunWatch, "check_quiet", lambda *_: None)
     (violation,) = violations_with(monkeypatch, Supervisor, "is_finished", lambda _: False)
     assert "the run does not end" in violation
@@ -395,7 +396,7 @@ def test_a_wrong_export_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def export(_: Project, out: Path) -> None:
         out.write_text("[]")
 
-    (violation,) = violations_with(monkeypatch, simulation, "export", export)
+    (violation,) = violations_with(monkeypatch, calm, "export", export)
     assert "the export is not that of a run" in violation
 
 

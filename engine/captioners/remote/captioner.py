@@ -217,12 +217,14 @@ class EndpointCaptioner(RemoteCaptioner):
         `ImageRefused`, `ServerUnavailable`.
         """
         settings = settings or self.settings
-        for number, parameters in enumerate(self.no_thinking):
+        # Another request may find meanwhile which of the ways the server takes.
+        ways = self.no_thinking
+        for number, parameters in enumerate(ways, start=1):
             body = request_body(self.model, settings, asked, record_id, parameters)
             try:
                 caption = await self.send(body, record_id)
             except ImageRefused:
-                if number + 1 == len(self.no_thinking):
+                if number == len(ways):
                     raise
             else:
                 self.no_thinking = (parameters,)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
 
 from engine.captioners.base import Caption
-from engine.captioners.remote.chat_request import NO_THINKING
+from engine.captioners.remote.chat_request import NO_THINKING, record_seed
 from engine.images.image import ImageProblem, Picture
+from tests.engine.captioners.remote.conftest import HASTY, SETTINGS
 from tests.faults.support.fake_server import (
     CaptionRequest,
     FakeServer,
@@ -18,6 +21,7 @@ from tests.faults.support.fake_server import (
     caption_reply,
     error_reply,
 )
+from tests.support.waiting import TIMEOUT_SECONDS
 
 Make = Callable[..., Any]
 NAMES = ("chat_template_kwargs", "reasoning_effort")
@@ -69,6 +73,32 @@ def test_thinking_is_switched_off_as_far_as_a_server_takes_it(
     assert isinstance(ask(captioner, picture, 1), Caption)
     assert len(server.requests) == tries + 1
     assert sent(server.requests[-1]) == taken
+
+
+def test_a_refusal_is_heard_though_another_request_has_found_the_way(
+    make: Make, server: FakeServer, picture: Picture
+) -> None:
+    """The first record is refused with one way, then another is captioned, then it is again."""
+    captioner = make(replace(HASTY, request_timeout=TIMEOUT_SECONDS))
+    inputs, captioned = captioner.prepare(picture), Event()
+    refused_seed = record_seed(SETTINGS.seed, 0)
+    asked_again = Event()
+
+    def behave(request: CaptionRequest) -> Reply | None:
+        if request.body["seed"] != refused_seed:
+            assert asked_again.wait(TIMEOUT_SECONDS)
+            return None
+        if sent(request) != NO_THINKING[0]:
+            asked_again.set()
+            assert captioned.wait(TIMEOUT_SECONDS)
+        return error_reply(400, "not allowed")
+
+    server.behave = behave
+    refused, other = captioner.submit(inputs, 0), captioner.submit(inputs, 1)
+    assert isinstance(other.result(TIMEOUT_SECONDS), Caption)
+    captioned.set()
+    error = refused.exception(TIMEOUT_SECONDS)
+    assert isinstance(error, ImageProblem) and error.kind == "refused"
 
 
 def test_an_image_that_is_refused_is_no_sign_about_parameters(

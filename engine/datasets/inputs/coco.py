@@ -71,6 +71,12 @@ class CaptionTable:
             return image_id
         return self.numbers.setdefault(image_id, LARGEST_ID + len(self.numbers))
 
+    def shown_id(self, index: int) -> int | str:
+        """Return the id of a caption's image as the file has it."""
+        number = self.ids[index]
+        texts = (text for text, stands_for in self.numbers.items() if stands_for == number)
+        return next(texts, number)
+
     def sort(self) -> None:
         """Make ready for `captions`, once all are added."""
         self.texts.flush()
@@ -158,7 +164,7 @@ def images_with_captions(table: CaptionTable, reader: ValueReader) -> Iterator[R
         first = int(table.order[int(np.argmin(table.asked))])
         reader.report.pass_over(
             "captions of images that are not listed",
-            f"{table.text(first)[:80]!r} (image_id {table.ids[first]})",
+            f"{table.text(first)[:80]!r} (image_id {table.shown_id(first)})",
             "the list 'images' of the file lacks them",
             count=lost,
         )

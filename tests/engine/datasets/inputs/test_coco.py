@@ -75,6 +75,19 @@ def test_ids_may_be_texts_long_or_written_differently(tmp_path: Path) -> None:
     assert [caption for _, caption in pairs(path)] == [*map(str, ids), "12"]
 
 
+@pytest.mark.parametrize("lost", ["none", 2**70, 7])
+def test_the_id_of_an_image_that_is_not_listed_is_told_as_it_is(
+    tmp_path: Path, lost: int | str
+) -> None:
+    path = write(
+        tmp_path / "a.json", [image(0)], [annotation(0, "a"), {"image_id": lost, "caption": "b"}]
+    )
+    report = InputReport()
+    assert pairs(path, report) == [("img/0.jpg", "a")]
+    (passed,) = report.passed_over.values()
+    assert f"(image_id {lost})" in passed.example
+
+
 def test_bad_images_and_annotations_are_named_or_left_out(tmp_path: Path) -> None:
     images = [image(0), {"id": 11}, 7, image(3), {"file_name": "x.jpg"}]
     annotations = [annotation(0, "a"), 7, {"caption": "no image"}, annotation(3, 7)]

@@ -15,7 +15,7 @@ from engine.captioners.remote.engines.commands import ServerCommand
 from engine.captioners.remote.engines.server_process import ServerProcess, start_server
 from tests.faults.support.fake_server import FakeServer
 from tests.faults.support.misbehaving_engine import processes
-from tests.support.waiting import wait_for
+from tests.support.waiting import TIMEOUT_SECONDS, wait_for
 
 SERVER = """
 import http.server, os, sys, time
@@ -63,12 +63,18 @@ def test_what_a_server_prints_is_reported_until_it_is_ready(
 
 
 @pytest.mark.parametrize(
-    ("status", "first", "message"),
+    ("status", "first", "seconds", "message"),
     [
-        (200, "sys.exit('no weights')", r"has ended \(exit code 1\): step 1 \| no weights"),
-        (200, "os.abort()", r"has ended \(signal 6\)"),
-        (503, "", "was not ready within 1 s: .*(step 1|503)"),
-        (200, "time.sleep(600)", "was not ready within 1 s"),
+        (
+            200,
+            "sys.exit('no weights')",
+            TIMEOUT_SECONDS,
+            r"has ended \(exit code 1\): step 1 \| no weights",
+        ),
+        (200, "os.abort()", TIMEOUT_SECONDS, r"has ended \(signal 6\)"),
+        # So many seconds are for a slow machine to start the server and print something.
+        (503, "", 10.0, "was not ready within 10 s: .*(step 1|503)"),
+        (200, "time.sleep(600)", 1.0, "was not ready within 1 s"),
     ],
 )
 def test_a_server_that_is_never_ready_is_ended(
@@ -77,9 +83,10 @@ def test_a_server_that_is_never_ready_is_ended(
     monkeypatch: pytest.MonkeyPatch,
     status: int,
     first: str,
+    seconds: float,
     message: str,
 ) -> None:
-    monkeypatch.setattr(server_process, "READY_SECONDS", 1.0)
+    monkeypatch.setattr(server_process, "READY_SECONDS", seconds)
     with pytest.raises(CheckpointError, match=message):
         start_server(maker(status, first), lambda _: None)
     wait_for(lambda: not processes(tmp_path))

@@ -170,6 +170,11 @@ def path_of(key: str, item: Any) -> str:
         raise ValueError(
             f"{key!r} holds a whole column: write one object per record, to_json(orient='records')"
         )
+    if isinstance(item, int | float):
+        raise ValueError(
+            f"{key!r} must be a path, not {shortened(item)}: a number names no file, so write the"
+            " path of each image into its record"
+        )
     if not isinstance(item, str) or not item:
         raise ValueError(f"{key!r} must be a path, not {shortened(item)}")
     if item.startswith("data:"):

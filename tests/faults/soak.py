@@ -48,7 +48,9 @@ POISON = 777
 BAD_IMAGES = {11: b"", 222: b"no image", 1333: None}
 """Content of the images that cannot be captioned, by record id; None if the file is missing."""
 DEVICES = "cpu:3"
-POLICY = replace(FAST_POLICY, heartbeat_limit=8.0, device_failures=6, cpu_row_limit=4.0)
+POLICY = replace(
+    FAST_POLICY, heartbeat_limit=8.0, device_failures=6, row_limit=3.0, cpu_row_limit=4.0
+)
 """A fast policy that allows for faults which come close together."""
 
 

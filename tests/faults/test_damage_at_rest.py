@@ -19,7 +19,7 @@ from engine.project.opening import open_project
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import copy_project, exported_bytes, make_project
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import make_captions
 from tests.support.waiting import wait_for
@@ -267,7 +267,7 @@ def test_damage_that_is_found_while_it_runs_is_made_good_by_this_run(
     data = done_once.image_root(projects_row(done_once))
     project = make_project(tmp_path / "run", data / "captions.json", 20)
     gate = Gate(tmp_path, 30)
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: status(project.folder)["tasks"]["done"] == 1)
         assert "1 running task left out" in cli_ok("verify", project.folder)
         change(log_of(project.folder, 0), swap_two_indexes, keeps_time=True)

@@ -29,7 +29,7 @@ from tests.faults.support.projects import (
     make_project,
     row_count,
 )
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import dry_run_caption
 from tests.support.waiting import wait_for
@@ -45,7 +45,7 @@ def killed_half_way(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Pro
     folder = tmp_path_factory.mktemp("half")
     project = make_project(folder / "run", data / "captions.json")
     gate = Gate(folder, 24).environment
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate) as running:
         wait_for(lambda: row_count(project) >= 24)
         running.kill()
     wait_until_gone(project)
@@ -119,7 +119,7 @@ def test_every_command_makes_a_damaged_database_good(half_done: Project, how: st
 def test_a_database_damaged_under_a_run_ends_it_and_the_next_one_goes_on(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         project.database.write_bytes(b"what is this?\n" * 1000)
         assert running.wait() == 2
@@ -163,7 +163,7 @@ def stopped_reader(project: Project) -> Iterator[None]:
 def test_a_reader_that_was_stopped_holds_nothing_up(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         with stopped_reader(project):
             gate.open()
@@ -176,7 +176,7 @@ def test_a_reader_that_was_stopped_holds_nothing_up(
 def test_a_reader_that_stays_stopped_until_the_end_costs_only_counters(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         with stopped_reader(project):
             gate.open()
@@ -220,7 +220,7 @@ def test_a_project_of_a_newer_schema_is_refused_and_left_alone(half_done: Projec
 
 
 def test_no_upgrade_under_a_run(half_done: Project, gate: Gate) -> None:
-    with SupervisorProcess(half_done, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(half_done, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: status(half_done.folder)["state"] == "running")
         with closing(sqlite3.connect(half_done.database, timeout=30)) as connection:
             connection.execute("UPDATE alembic_version SET version_num = '0000'")

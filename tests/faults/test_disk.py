@@ -15,7 +15,7 @@ from tests.faults.support import small_disk
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, make_project, row_count, sums
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok
 from tests.support.waiting import wait_for
 
@@ -43,7 +43,7 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(
 ) -> None:
     """With one page left, rows can be appended but not committed, or the other way round."""
     environment = gate.environment | SLOW
-    with SupervisorProcess(on_disk, "cpu:2", PATIENT_POLICY, **environment) as running:
+    with SupervisorProcess(on_disk, "cpu:2", FAST_POLICY, **environment) as running:
         wait_for(lambda: row_count(on_disk) > 0)
         filler = small_disk.fill(disk, leave)
         gate.open()
@@ -82,7 +82,7 @@ def test_a_supervisor_that_is_killed_on_a_full_disk(
     disk: Path, on_disk: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
     environment = gate.environment | SLOW
-    with SupervisorProcess(on_disk, "cpu:2", PATIENT_POLICY, **environment) as running:
+    with SupervisorProcess(on_disk, "cpu:2", FAST_POLICY, **environment) as running:
         wait_for(lambda: row_count(on_disk) > 0)
         filler = small_disk.fill(disk, 4096)
         gate.open()
@@ -151,7 +151,7 @@ def test_a_database_that_cannot_be_written_pauses_the_run(
     disk: Path, on_disk: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
     environment = gate.environment | SLOW
-    with SupervisorProcess(on_disk, "cpu:2", PATIENT_POLICY, **environment) as running:
+    with SupervisorProcess(on_disk, "cpu:2", FAST_POLICY, **environment) as running:
         wait_for(lambda: row_count(on_disk) > 0)
         # A disk with open logs cannot be made read-only: the database is what cannot be written.
         assert small_disk.forbid_writing_file(on_disk.database)

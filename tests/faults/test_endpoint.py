@@ -37,7 +37,7 @@ from tests.faults.support.served_projects import (
     run,
 )
 from tests.faults.support.server_faults import NONSENSE, hold_from, reply_to
-from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli_ok
 from tests.support.pictures import make_captions
 from tests.support.waiting import wait_for
@@ -253,7 +253,7 @@ def test_a_worker_killed_with_requests_in_flight(
     project: Project, server: FakeServer, undisturbed_export: bytes
 ) -> None:
     killed = hold_from(server, 10)
-    with SupervisorProcess(project, policy=PATIENT_POLICY, module=WORKER) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, module=WORKER) as running:
         wait_for(lambda: len(server.requests) > 10)
         for pid in running.workers():
             assert "torch" not in Path(f"/proc/{pid}/maps").read_text()

@@ -19,7 +19,7 @@ from tests.faults.support.projects import (
     make_project,
     row_count,
 )
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok, status
 from tests.support.pictures import check_dry_run_export, make_captions
 from tests.support.waiting import wait_for
@@ -117,7 +117,7 @@ def test_a_shard_that_is_edited_while_it_is_read(tmp_path: Path, data: Path, how
     shard = project.shard_file(0)
     original = shard.read_bytes()
     swapped = b"".join(reversed(original.splitlines(keepends=True)))
-    policy = replace(PATIENT_POLICY, chunk=4)
+    policy = replace(FAST_POLICY, chunk=4)
     gate = Gate(tmp_path, 2)
     with SupervisorProcess(project, policy=policy, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)

@@ -23,11 +23,11 @@ from engine.project.layout import Project
 from engine.state import project_state
 from engine.utils.user_config import config_file
 from tests.faults.support.projects import copy_project, make_project
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli_ok
 from tests.support.waiting import wait_for
 
-TWO_COMMITS = replace(PATIENT_POLICY, commit_every=3600.0)
+TWO_COMMITS = replace(FAST_POLICY, commit_every=3600.0)
 """A policy with one commit at the start and one at the end."""
 
 

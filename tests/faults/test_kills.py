@@ -32,7 +32,7 @@ from tests.faults.support.projects import (
     sums,
     tasks,
 )
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.pictures import dry_run_caption, make_captions
 from tests.support.waiting import wait_for
 from tui.viewmodel.snapshot_reader import read_snapshot
@@ -76,7 +76,7 @@ def test_a_worker_that_is_killed(
 def test_a_supervisor_that_is_killed_between_append_and_commit(
     project: Project, tmp_path: Path, undisturbed_export: bytes
 ) -> None:
-    never = replace(PATIENT_POLICY, commit_every=3600.0)
+    never = replace(FAST_POLICY, commit_every=3600.0)
     with SupervisorProcess(project, policy=never, **Gate(tmp_path, 16).environment) as running:
         wait_for(lambda: row_count(project) >= 16, every=0.01)
         running.kill()
@@ -200,7 +200,7 @@ def test_a_supervisor_that_is_told_to_end_at_any_time(
 
 def tell_to_end(project: Project, number: int, gate: Gate, delay: float | None = None) -> int:
     """Start a run, send it a signal after `delay` seconds or with a row, and return its code."""
-    with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, "cpu:2", FAST_POLICY, **gate.environment) as running:
         if delay is None:
             wait_for_rows(project, running)
         else:
@@ -222,7 +222,7 @@ def test_workers_and_supervisors_that_are_killed_by_turns(
     project = make_project(tmp_path / "run", many / "captions.json", 50)
     environment = Gate(tmp_path, 4).environment
     for _ in range(3):
-        with SupervisorProcess(project, "cpu:3", PATIENT_POLICY, **environment) as running:
+        with SupervisorProcess(project, "cpu:3", FAST_POLICY, **environment) as running:
             wait_for_rows(project, running)
             kill_one(rng.choice(running.workers()))
             wait_for_rows(project, running)
@@ -266,7 +266,7 @@ def test_a_machine_that_is_cut_off(
     project = make_project(tmp_path / "run", many / "captions.json", 50)
     environment = Gate(tmp_path, 16).environment
     for _ in range(3):
-        with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **environment) as running:
+        with SupervisorProcess(project, "cpu:2", FAST_POLICY, **environment) as running:
             wait_for_rows(project, running)
             running.kill()
         wait_until_gone(project)

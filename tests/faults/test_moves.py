@@ -17,7 +17,7 @@ from engine.requests.kinds import Pause, Resume
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
-from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import MAIN, MISBEHAVING, cli, cli_ok, status
 from tests.support.forked import ForkedCommand
 from tests.support.waiting import TIMEOUT_SECONDS, wait_for
@@ -31,7 +31,7 @@ def finish(project: Project) -> None:
 def test_a_project_that_is_moved_while_it_runs(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, "cpu:2", FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         moved = Project(project.folder.with_name("else where [x]"))
         project.folder.rename(moved.folder)
@@ -48,7 +48,7 @@ def test_a_project_that_is_moved_while_it_runs(
 def test_a_lock_that_is_removed_ends_the_run_that_held_it(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         project.lock.unlink()
         assert running.wait() == 2
@@ -58,7 +58,7 @@ def test_a_lock_that_is_removed_ends_the_run_that_held_it(
 
 
 def test_a_manifest_that_is_removed_is_written_again(project: Project, gate: Gate) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         before = project.manifest.read_bytes()
         project.manifest.unlink()
@@ -71,7 +71,7 @@ def test_a_manifest_that_is_removed_is_written_again(project: Project, gate: Gat
 def test_a_database_that_is_removed_ends_the_run_and_is_made_again(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         project.database.unlink()
         assert running.wait() == 2
@@ -86,7 +86,7 @@ def test_a_database_that_is_removed_ends_the_run_and_is_made_again(
 def test_a_copy_made_while_it_ran_is_a_project_of_its_own(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         wait_for(lambda: run_control.live_supervisor(project) is not None)
         shutil.copytree(project.folder, project.folder.with_name("copy"))
@@ -105,7 +105,7 @@ def test_a_copy_made_while_it_ran_is_a_project_of_its_own(
 def test_a_second_supervisor_is_refused_and_a_second_run_attaches(
     project: Project, gate: Gate, undisturbed_export: bytes
 ) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: run_control.live_supervisor(project) is not None)
         with SupervisorProcess(project) as second:
             assert second.wait() == 2
@@ -187,7 +187,7 @@ def test_a_clock_that_was_set_back_between_two_runs(
 
 
 def test_reading_is_allowed_while_it_runs(project: Project, gate: Gate) -> None:
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **gate.environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **gate.environment) as running:
         wait_for(lambda: row_count(project) > 0)
         assert cli("status", project.folder).returncode == 0
         assert status(project.folder)["supervisor"] == {"pid": running.pid}

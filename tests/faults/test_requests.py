@@ -32,7 +32,7 @@ from tests.faults.support.projects import (
     sums,
     tasks,
 )
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli_ok, status
 from tests.support.waiting import wait_for
 
@@ -267,7 +267,7 @@ def test_a_retry_that_is_killed_again_and_again_replaces_exactly_what_it_asked_f
     cli_ok("retry", done.folder, "--shard", 1)
     for _ in range(2):
         before = row_count(done)
-        with SupervisorProcess(done, policy=PATIENT_POLICY, **gate.environment) as running:
+        with SupervisorProcess(done, policy=FAST_POLICY, **gate.environment) as running:
             wait_for(lambda: row_count(done) > before)  # noqa: B023
             running.kill()
     assert row_count(done) < 80

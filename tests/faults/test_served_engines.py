@@ -26,11 +26,11 @@ from tests.faults.support.invariants import check_invariants
 from tests.faults.support.misbehaving_engine import FAULTS, processes, starts, write_faults
 from tests.faults.support.projects import events, exported_bytes, sums
 from tests.faults.support.served_projects import WORKER, failure_kinds, models, run
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.support.cli import cli, cli_ok
 from tests.support.waiting import wait_for
 
-POLICY = replace(PATIENT_POLICY, load_failures=100)
+POLICY = replace(FAST_POLICY, load_failures=100)
 
 
 def make(tmp_path: Path, data: Path, folder: Path, **changes: str) -> Project:
@@ -94,7 +94,7 @@ def test_an_image_that_ends_its_server_costs_one_record(
 def test_a_server_that_never_starts_blocks_its_model(tmp_path: Path, data: Path) -> None:
     folder = write_faults(tmp_path / "tiny", ["exits"] * 100)
     project = make(tmp_path, data, folder)
-    assert run(project, policy=PATIENT_POLICY)
+    assert run(project, policy=FAST_POLICY)
     (model,) = models(project)
     assert model.blocked == "the server has ended (exit code 1): no such checkpoint"
     assert (sums(project)["failed"].tasks, starts(folder)) == (3, 3)

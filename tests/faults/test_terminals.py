@@ -14,7 +14,7 @@ from engine.requests.kinds import Stop
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants
 from tests.faults.support.projects import exported_bytes, row_count
-from tests.faults.support.supervisor_process import PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import FAST_POLICY, SupervisorProcess
 from tests.faults.support.terminal import Terminal
 from tests.support.cli import MAIN, MISBEHAVING, status
 from tests.support.waiting import wait_for
@@ -57,7 +57,7 @@ def test_the_application_is_killed_or_loses_its_line_and_the_run_goes_on(
 
 def test_a_new_application_shows_the_run_and_its_keys_act(project: Project, gate: Gate) -> None:
     with (
-        SupervisorProcess(project, "cpu:2", PATIENT_POLICY, **gate.environment) as running,
+        SupervisorProcess(project, "cpu:2", FAST_POLICY, **gate.environment) as running,
         Terminal(project.folder) as terminal,
     ):
         terminal.wait_for("Pause")

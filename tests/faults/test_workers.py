@@ -19,7 +19,11 @@ from engine.utils.log_rotation import rotated_log
 from tests.faults.support.gate import Gate
 from tests.faults.support.invariants import check_invariants, leftover_processes, wait_until_gone
 from tests.faults.support.projects import events, exported_bytes, row_count, sums
-from tests.faults.support.supervisor_process import FAST_POLICY, PATIENT_POLICY, SupervisorProcess
+from tests.faults.support.supervisor_process import (
+    FAST_POLICY,
+    HANG_POLICY,
+    SupervisorProcess,
+)
 from tests.support.cli import cli_ok
 from tests.support.waiting import wait_for
 
@@ -64,7 +68,8 @@ def test_nothing_is_lost_doubled_or_misplaced(
     how: str,
     text: str,
 ) -> None:
-    assert run_misbehaving(how, "cpu:2")
+    policy = HANG_POLICY if how in ("hang", "stops") else FAST_POLICY
+    assert run_misbehaving(how, "cpu:2", policy)
     assert text in events(project)
     assert exported_bytes(project) == undisturbed_export
     if how == "prints":
@@ -143,8 +148,8 @@ def test_a_model_whose_every_load_is_killed_is_blocked_and_the_run_ends(
 def test_a_worker_that_freezes_while_it_loads(
     project: Project, run_misbehaving: Callable[..., bool], undisturbed_export: bytes
 ) -> None:
-    assert run_misbehaving("freezes_loading", policy=replace(FAST_POLICY, heartbeat_limit=2.0))
-    assert "no sign of life for 2 s" in events(project)
+    assert run_misbehaving("freezes_loading", policy=replace(FAST_POLICY, heartbeat_limit=8.0))
+    assert "no sign of life for 8 s" in events(project)
     assert exported_bytes(project) == undisturbed_export
 
 
@@ -162,7 +167,7 @@ def test_children_of_a_worker_end_with_a_supervisor_that_is_killed(
     project: Project, gate: Gate
 ) -> None:
     environment = gate.environment | {"MISBEHAVIOUR": "living_child"}
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **environment) as running:
         wait_for(lambda: row_count(project) > 0)
         # The supervisor, the worker, its guard, and its child.
         assert len(leftover_processes(project)) >= 4
@@ -175,7 +180,7 @@ def test_a_stopped_worker_ends_with_a_supervisor_that_is_killed(
 ) -> None:
     (tmp_path / "state").mkdir(exist_ok=True)
     environment = {"MISBEHAVIOUR": "stops", "MISBEHAVIOUR_STATE": str(tmp_path / "state")}
-    with SupervisorProcess(project, policy=PATIENT_POLICY, **environment) as running:
+    with SupervisorProcess(project, policy=FAST_POLICY, **environment) as running:
         wait_for(lambda: (tmp_path / "state/stops").is_dir() and row_count(project) > 0)
         running.kill()
     wait_until_gone(project)

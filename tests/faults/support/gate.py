@@ -9,7 +9,7 @@ class Gate:
     """A gate that batches pass until `records` records of a worker process have, or it is opened.
 
     As many rows come from each worker at least, and less than a batch more.
-    It holds up workers of `tests.faults.support.misbehaving_worker`, under `PATIENT_POLICY`.
+    It holds up workers of `tests.faults.support.misbehaving_worker`, under `FAST_POLICY`.
     """
 
     def __init__(self, folder: Path, records: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from engine.captioners.settings import MAX_NEW_TOKENS, Settings
 from engine.images.image import ImageProblem
-from engine.shearing.reasoning import answer_of, has_reasoning, is_reasoning
+from engine.shearing.reasoning import answer_of, has_reasoning, is_reasoning, opens_reasoning
 from engine.shearing.sentences import END_MARK
 
 UP_TO = "..."
@@ -68,7 +68,9 @@ def why_no_caption(text: str, reasoning: str = "") -> str | None:
     """
     answer = answer_of(text)
     all_reasoning = text != "" and text == reasoning
-    if all_reasoning or is_reasoning(text) or (has_reasoning(text) and not WORD.search(answer)):
+    # A tag behind the answer, with nothing behind it, opens no reasoning.
+    unfinished = is_reasoning(text) and not opens_reasoning(text)
+    if all_reasoning or unfinished or (has_reasoning(text) and not WORD.search(answer)):
         return f"reasoning without an answer: {WAY_OUT}"
     if WORD.search(TEMPLATE_TOKEN.sub("", END_MARK.sub("", answer))):
         return None

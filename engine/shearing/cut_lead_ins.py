@@ -8,7 +8,24 @@ from __future__ import annotations
 
 import re
 
-from engine.shearing.lead_ins import ADJECTIVE, COUNTED, HERE, KIND, NOUN, PICTURE, REASON
+from engine.shearing.headings import HEADING as REASONING_HEADING
+from engine.shearing.lead_ins import (
+    ADJECTIVES,
+    ARROW,
+    CAPTION_WORD,
+    CONSENT,
+    COUNTED,
+    EMOJI,
+    HERE,
+    KIND,
+    NOUN,
+    NUMBERED,
+    PICTURE,
+    PRAISE,
+    REASON,
+    SMILES,
+    SUGGEST,
+)
 from engine.shearing.lead_ins_elsewhere import LABELS, POLITE_WORDS, THERE
 from engine.shearing.marks import FIRST, unmarked
 from engine.shearing.phrases import any_of
@@ -20,7 +37,7 @@ HEAD = 160
 MAX_LEAD_INS = 20
 """Lead-ins that are cut one after the other."""
 LABEL = (
-    rf"(?:{ADJECTIVE}[ -])*{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
+    rf"{ADJECTIVES}{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
     rf"(?:(?:of|for|to) (?:the|this|your|an) (?:(?:provided|given|attached|input) )?{PICTURE}\s*)?"
     r"(?:#?\d+\s*)?(?:is|are|would be|could be|might be|should be|reads?|goes)?\s*"
     r"(?:as follows\s*)?"
@@ -32,10 +49,7 @@ HELP = any_of("""
     (?:thank you|thanks) for (?:the (?:image|picture|photo|question)|sharing|providing|uploading)
 """)
 CUT_POLITE = any_of("""
-    sure(?: thing)? | certainly | of course | absolutely | okay | ok | alright | all right |
-    no problem | got it | gladly | understood | (?:great|good) question | very well |
-    with pleasure | my pleasure | as requested | as you can see | in (?:summary|short|conclusion) |
-    to summari[sz]e
+    as requested | as you can see | in (?:summary|short|conclusion) | to summari[sz]e
 """)
 """Words before a mark that are no beginning of a caption."""
 CUT_GREETING = any_of("""
@@ -55,18 +69,22 @@ MARKED = (
 """Ellipses, markers of lists and of headings that are cut."""
 CUTS = (
     # What a model plans is a leak, which is found by its first words: they stay.
-    rf"(?!{THOUGHT}){CUT_POLITE}\s*(?:[!.:;\u2014\u2013-]|,(?:\s*so\b)?)+(?!\w)",
+    rf"(?!{THOUGHT}){CONSENT}\s*(?:[!.:;\u2014\u2013-]|,(?={CAPTION_WORD})(?:\s*so\b)?)+(?!\w){SMILES}",
+    rf"{CUT_POLITE}\s*(?:[!.:;\u2014\u2013-]|,(?:\s*so\b)?)+(?!\w)",
+    rf"{PRAISE}(?=\s*\S){SMILES}",
+    rf"{SUGGEST}\s*[*_]*[:\uff1a](?!\w)",
+    rf"{EMOJI}\s+(?=[\w\"'\u201c*])",
     rf"{CUT_GREETING}\s*!+(?!\w)",
     rf"{CUT_ANSWER}\s*[!.]+(?!\w)",
     rf"{COUNTED}\s*[:,](?!\w)",
-    r"here (?:it is|you go)\s*[.!:]+(?!\w)",
-    rf"(?:{KIND} )*(?:caption|description|alt[- ]?text)(?:\.|\s+[\u2013\u2014-])\s",
+    r"here (?:it is|you go)(?:\s*[.!:]+(?!\w)|\s+[\u2013\u2014-]\s)",
+    rf"(?:{KIND} )*(?:caption|description|alt[- ]?text)(?:(?:\.|\s+[\u2013\u2014-])\s|{ARROW})",
     rf"{POLITE_WORDS}\s*[!,.:\uff01\uff0c\u3002\uff1a]+",
     rf"{THERE}[^.!?:\uff1a\n]{{0,60}}(?::(?![^\W_])|\uff1a)",
     rf"{LABELS}\s*(?::(?![^\W_])|\uff1a)",
     rf"{HELP}[^.!?:\n]{{0,80}}[.!:](?!\w)",
     rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) "
-    rf"(?:{ADJECTIVE}[ -])*{NOUN}\b[^.!?:\n]{{0,80}}[:\uff1a]",
+    rf"{ADJECTIVES}{NOUN}\b[^.!?:\n]{{0,80}}(?:[:\uff1a]|\.?[^\S\n]*\n)",
     rf"{HERE}(?: (?:one|two|three|a few|some|several))?\s*[:!]",
     rf"(?:the|this) {PICTURE} (?:can|could|may) be (?:described|captioned|summari[sz]ed) as"
     r"(?: follows)?\s*[:\uff1a]",
@@ -74,20 +92,26 @@ CUTS = (
     rf"[^.!?:\n]{{0,30}}, {HERE} [^.!?:\n]{{0,60}}:",
     rf"{LABEL}[*_\"']*\s*(?::(?![^\W_])|\uff1a)",
     r"a\s*[*_]*[:\uff1a]\s+(?![\"'\u2018\u201c])",
-    r"(?:ans|assistant|gpt|(?:caption|option|step) ?\d+)\s*[*_]*[:\uff1a]\s",
+    rf"(?:ans|assistant|gpt|{NUMBERED})\s*[*_]*[:\uff1a]\s",
 )
 """What is cut, as patterns with their marks."""
 HEADING = rf"(?:#{{1,6}}\s+[*_]*|[*_]{{2,3}}){LABEL}[*_]*[^\S\n]*\n"
 """A line of its own in Markdown that says what follows: "## Image Description"."""
 CUT = re.compile(
-    rf"(?:{HEADING}|{'|'.join(MARKED)}|{FORMS}(?:{'|'.join(CUTS)})(?:[*_]{{1,3}}(?=\s))?)\s*",
+    rf"(?:{HEADING}|{REASONING_HEADING}|{'|'.join(MARKED)}|{FORMS}(?:{'|'.join(CUTS)})(?:[*_]{{1,3}}(?=\s))?)\s*",
     re.IGNORECASE,
 )
 ITEM = re.compile(
-    r"\s*(?:[(\[]?\d{1,2}(?:(?P<stop>\.)|[)\]])|[-*\u2022])\s+(?=(?P<word>[^\W\d_]+))"
+    r"\s*(?:(?P<bold>\*\*)?[(\[]?(?P<number>\d{1,2})(?:(?P<stop>\.)|[)\]])(?(bold)\*\*)|[-*\u2022])\s+"
+    r"(?=[\"'\u2018\u201c*_]*(?P<word>[^\W\d_]+))"
 )
-"""The marker of a list's first item, and the word behind it. "- 5 degrees" has none."""
-NEXT_ITEM = re.compile(r"\n[ \t]*(?:[(\[]?\d{1,2}[.)\]]|[-*\u2022])\s+(?=[^\W\d_])")
+"""The marker of a list's first item, and the word behind it. "- 5 degrees" has none.
+
+A number may be bold: "**1.** A dog"."""
+NEXT_ITEM = re.compile(
+    r"\n[ \t]*(?:(?:\*\*)?[(\[]?\d{1,2}[.)\]](?:\*\*)?|[-*\u2022])\s+"
+    r"(?=[\"'\u2018\u201c*_]*[^\W\d_])"
+)
 """The end of an item, and the marker of the next one."""
 NO_ITEM = re.compile(
     r"(?:[A-Z]{2,5}|Bundesliga|Liga|Weltkrieg|Januar|Februar|M\u00e4rz|Mai|Juni|Juli|Oktober"
@@ -97,9 +121,10 @@ NO_ITEM = re.compile(
 abbreviation may be one."""
 CUT_WORDS = frozenset(
     """
-    absolutely all alright alt as bien brief caption certainly claro com con description desde
-    detailed full gladly good got great happy hello here hi i image in long my na no of ok okay
-    photo picture por short sure thank thanks to understood very with yes you
+    absolutely all alright alt as below bien brief caption certainly claro com con description
+    desde detailed final full gladly good got great happy hello here hi i image in long my na no of
+    ok okay photo picture por possible proposed short suggested sure thank thanks to understood
+    very with yes you
     """.split()  # noqa: SIM905
 )
 """The plain words with which a lead-in without a colon begins that is cut; without those of other
@@ -133,13 +158,16 @@ def without_lead_in(text: str, whole_list: bool = False) -> str:
     return text
 
 
-def without_marker(text: str, whole_list: bool = False) -> str:
+def without_marker(text: str, whole_list: bool = False, any_number: bool = False) -> str:
     """Return the first item of a list without its marker; the same object if there is no list.
 
-    With `whole_list`, the other items stay.
+    With `whole_list`, the other items stay. With `any_number`, a list may begin with "7.", which
+    is a part of the caption otherwise, as in "7. Sinfonie".
     """
     item = ITEM.match(text)
-    if item is None or (item["stop"] and NO_ITEM.match(item["word"])):
+    if item is None:
+        return text
+    if item["stop"] and (NO_ITEM.match(item["word"]) or not (any_number or item["number"] == "1")):
         return text
     rest = text[item.end() :]
     return rest if whole_list else NEXT_ITEM.split(rest, maxsplit=1)[0]
@@ -151,4 +179,4 @@ def may_be_cut(text: str) -> bool:
     if not first.isalpha() or first.lower() in CUT_WORDS:
         return True
     head = text[:HEAD]
-    return ":" in head or "\uff1a" in head
+    return ":" in head or "!" in head or "\uff1a" in head

@@ -15,16 +15,17 @@ NOUN = any_of("""
     captions? | descriptions? | summar(?:y|ies) | answers? | responses? | outputs? | results? |
     titles? | alt[- ]?texts? | sentences? | overview | breakdown | versions? | interpretations? |
     analysis | attempts? | options? | suggestions? | ideas? |
-    what (?:i|is|you|the (?:image|picture|photo))
+    one-liners? | what (?:i|is|you|the (?:image|picture|photo))
 """)
 ADJECTIVE = any_of("""
     one | a | an | the | my | your | some | possible | short | brief | concise | detailed |
-    single | simple | one-sentence | image | picture | photo | text | final | generated |
+    single | simple | one-(?:sentence|line) | image | picture | photo | text | final | generated |
     suggested | requested | full | long | revised | improved | accurate | clear | correct | best |
     right | suitable | following | potential | single-sentence | comprehensive | few | two |
     three | several | list of | step-by-step | better | more | updated | new | proposed | visual |
     scene | english
 """)
+ADJECTIVES = rf"(?:{ADJECTIVE}(?:,? |-))*"
 PICTURE = any_of("""
     image | picture | photo | photograph | scene | prompt | request | question | visual
 """)
@@ -36,6 +37,46 @@ POLITE = any_of("""
     overall | you're welcome | thank you | thanks
 """)
 """What stands before a comma, an exclamation mark and the like."""
+CAPTION_WORD = (
+    r"(?=\s*(?:so|here|i|i'(?:d|ll|m|ve)|this|that|these|there|the|an?|it|it's|in|below|let|let's|as|"
+    r"based|but|please|just|we|you|my|your|one|two|three|\W)(?!\w)|\s*\Z)"
+)
+"""A word with which captions, and other lead-ins, begin."""
+CONSENT = any_of("""
+    sure(?: thing)? | certainly | of course | absolutely | okay | ok | alright | all right |
+    no problem | got it | gladly | understood | (?:great|good) question | very well |
+    with pleasure | my pleasure
+""")
+"""What may be the beginning of a caption before a comma: "Of course, no picnic is perfect"."""
+PRAISE_WORD = any_of("""
+    nice | great | good | lovely | beautiful | cool | cute | awesome | amazing | wonderful |
+    stunning | gorgeous | fantastic | fun | interesting | charming | adorable | striking
+""")
+PHOTO = any_of("photo | picture | image | shot | photograph | pic | capture")
+PRAISE = (
+    r"(?:(?:wow|oh)[,!]* )?"
+    r"(?:what an? |(?:that's|that is|this is|it's) (?:(?:such|really|truly) )?an? )?"
+    rf"(?:(?<=\ba )|(?<=\ban )|{PRAISE_WORD}(?: |, | and ))(?:{PRAISE_WORD}(?: |, | and )){{0,3}}"
+    rf"{PHOTO}(?: you(?:'ve)? (?:have|got|took|shared))?\s*!+"
+)
+"""A comment to the user: "What a lovely photo!"."""
+CALL = any_of("caption | describe | call | title | label")
+AS = r"(?: (?:like this|as follows|as|this way))"
+SUGGEST = any_of(rf"""
+    i(?:'d| would|'ll| will) (?:go with|suggest|propose|say|call it|caption (?:it|this)(?: as)?) |
+    (?:you|we) (?:could|can|might|may) {CALL} (?:it|this|that|(?:the|this|your) {PICTURE}){AS}? |
+    (?:how|what) about(?: this(?: one)?)? | tl;?\s?dr
+""")
+"""What a model says before a colon, as if in a talk."""
+NUMBERED = r"(?:english|(?:caption|option|step|image|picture|photo) ?\d+)"
+ARROW = r"\s*(?:[\u2192\u27a1]\ufe0f?|[=-]{1,2}>)\s*"
+EMOJI = (
+    r"[\u2705\u2714\u2611\u27a1\u270d\u270f\u2728\U0001f31f\U0001f3a8\U0001f449\U0001f4ac"
+    r"\U0001f4dd\U0001f4f7\U0001f4f8\U0001f539\U0001f538\U0001f5bc]\ufe0f?"
+)
+"""Pictographs that stand before a caption: cameras, ticks, hands that point, pens and stars."""
+SMILES = r"(?:\s*[\u263a\u2728\U0001f389\U0001f44d\U0001f44b\U0001f600-\U0001f64f]\ufe0f?)*"
+"""What may stand behind a mark of politeness."""
 OFFER = any_of("""
     i(?:'d| would| will|'ll) be (?:happy|glad|delighted) to |
     i(?:'d| would) (?:love|say|describe|caption) | happy to (?:help|assist) |
@@ -60,39 +101,44 @@ COUNTED = (
     r"(?:sentence|phrase|word|line)s?"
 )
 """What repeats the length that was asked for: "in one sentence"."""
-KIND = any_of("image | photo | picture | short | detailed | brief | full | long | alt")
+KIND = any_of("""
+    image | photo | picture | short | detailed | brief | full | long | alt | suggested | possible |
+    final | proposed
+""")
 SUITABLE = any_of("possible | suitable | good | fitting | appropriate | potential | suggested")
 STARTS = (
-    rf"{POLITE}\s*[!,.:;\u2014\u2013-]+(?!\w)",
+    rf"(?!{CONSENT}\s*,(?!{CAPTION_WORD})){POLITE}\s*[!,.:;\u2014\u2013-]+(?!\w)",
+    PRAISE,
+    rf"{SUGGEST}\s*:(?!\w)",
     r"(?:sure|certainly|of course|absolutely|okay|ok|yes|(?:thank you|thanks) for) "
     r"(?:here|i|this|the image shows|let|below|providing|sharing|uploading|the (?:image|picture))",
     rf"{OFFER}\b",
     rf"{REASON} (?:the|this|your|my) (?:(?:provided|given|attached|uploaded) )?{PICTURE}\b"
     r"[^.]{0,30}[,:]",
-    rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) (?:{ADJECTIVE}[ -])*{NOUN}\b",
-    rf"{HERE}(?: one)?\s*(?:[:!,.]|\Z)",
+    rf"(?:{HERE}|this is|below (?:is|are)|the following (?:is|are)) {ADJECTIVES}{NOUN}\b",
+    rf"{HERE}(?: one)?\s*(?:[:!,.]|[\u2013\u2014-]\s|\Z)",
     rf"{BARE}\W*\Z",
     rf"{COUNTED}\s*[:,]",
     rf"{POLITE_WORDS}\s*(?:[!,.:;\uff01\uff0c\u3002\uff1a]|\Z)",
     rf"{THERE}[^.!?:\uff1a\n]{{0,60}}[:\uff1a]|{LABELS}\s*[:\uff1a]",
     rf"(?:the|this) {PICTURE} (?:can|could|may) be (?:described|captioned|summari[sz]ed) as\b",
     r"the following (?:caption|description)\b",
-    rf"(?:{KIND} )*(?:caption|description|alt[- ]?text)\s*[.\u2013\u2014-]\s",
-    rf"(?:{ADJECTIVE}[ -])*{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
+    rf"(?:{KIND} )*(?:caption|description|alt[- ]?text)(?:\s*[.\u2013\u2014-]\s|{ARROW})",
+    rf"{ADJECTIVES}{NOUN}\s*(?:\([^)]{{0,30}}\)\s*)?"
     rf"(?:(?:of|for|to) (?:the|this|your|an) (?:(?:provided|given|attached|input) )?{PICTURE}\s*)?"
     r"(?:#?\d+\s*)?(?:is|are|would be|could be|might be|reads?|goes)?\s*(?:as follows\s*)?"
     r"[*_\"']*\s*[:\uff1a]",
     rf"(?:a|one|an) (?:short )?{SUITABLE} {NOUN}\b",
-    rf"(?:my|the) (?:{ADJECTIVE}[ -])*(?:caption|description) "
+    rf"(?:my|the) {ADJECTIVES}(?:caption|description) "
     rf"(?:is|would be|could be|for (?:this|the) {PICTURE}\b)",
     r"a\s*[*_]*[:\uff1a]\s+(?![\"'\u2018\u201c])",
-    r"(?:image|text|ans|desc|label|content|subject|scene|english|"
-    r"(?:caption|image|option|step|figure|fig\.) ?\d+)"
+    rf"(?:image|text|ans|desc|label|content|subject|scene|{NUMBERED}|(?:figure|fig\.) ?\d+)"
     r"\s*[*_]*[:\uff1a]\s",
 )
 """Patterns of the beginning of a text in lower case."""
 MARKERS = (
-    r"[(\[]?\d{1,2}[.)\]]\s",
+    r"[(\[]?(?:1\.|\d{1,2}[)\]])\s",
+    rf"{EMOJI}\s+(?=[\w\"'*])",
     r"\d{1,2}\s?[:-]\s+[a-z]",
     r"\(?[a-z]\)\s",
     r"\((?:i{1,3}|iv|v)\)\s",

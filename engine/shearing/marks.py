@@ -1,4 +1,4 @@
-"""Quotation marks and signs of Markdown around a whole caption."""
+"""Quotation marks around a whole caption, and signs of Markdown around it and in it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ OPEN = re.compile(
 )
 """A mark at the beginning of a text that nothing closes."""
 APOSTROPHES = ("'", "\u2018")
+LINK = re.compile(r"!?\[([^\[\]\n]*)\]\((?:[^()\s]|\([^()\s]*\))*\)")
+"""A link or a picture of Markdown, and its text."""
+EMPHASIS = re.compile(
+    r"(?<![\w*_])(?P<sign>\*{1,3}|_{1,3})(?=[^\s*_])([^*_\n]*)(?<=\S)(?P=sign)(?![\w*_]|\.\w)"
+)
+"""A part of a caption between marks of emphasis."""
 
 
 def unmarked(text: str) -> str:
@@ -36,6 +42,15 @@ def unmarked(text: str) -> str:
         return text
     inner = marked["quoted"] or marked["in_single"] or marked["plain"] or ""
     return inner.strip()
+
+
+def without_markdown(text: str) -> str:
+    """Return a text without the marks of emphasis in it, and with the texts of links alone."""
+    if "](" in text:
+        text = LINK.sub(r"\1", text)
+    if "*" in text or "_" in text:
+        text = EMPHASIS.sub(r"\2", text)
+    return text
 
 
 def without_open_mark(text: str) -> str:

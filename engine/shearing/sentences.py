@@ -10,12 +10,14 @@ orders of magnitude.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import sentencex
 
 from engine.shearing.cut_lead_ins import without_lead_in
-from engine.shearing.marks import is_open, unmarked, without_open_mark
+from engine.shearing.headings import opens_with_reasoning
+from engine.shearing.marks import is_open, unmarked, without_markdown, without_open_mark
 from engine.shearing.reasoning import answer_of, is_reasoning
 from engine.shearing.turns import is_question
 
@@ -27,12 +29,33 @@ END_MARKS = r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>"
 """The marks, as a pattern, with which models end an answer."""
 END_MARK = re.compile(END_MARKS)
 """One of the marks."""
-ANSWER_END = re.compile(rf"{END_MARKS}|\n\s*\n")
-"""The end of an answer: a model's own marks, or a blank line."""
+LINE_END = re.compile(
+    r"\n(?:(?<![:\n]\n)(?<!:\*\*\n)\s*\n|[^\S\n]*#[^\W\d]|[^\S\n]*[*_]{0,3}(?:(?:hash)?tags?"
+    r"|keywords?|notes?|source|credits?|categor(?:y|ies)|explanation|rationale|confidence"
+    r"|word count|(?:caption|option) ?\d)[*_]{0,3}\s*:)",
+    re.IGNORECASE,
+)
+"""The end of an answer at the end of a line: a blank line, unless a colon stands before it, or a
+line with tags, a note or another caption."""
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 """A lone surrogate: half of a character, which has no UTF-8."""
 NUMBER = re.compile(r"\W*\d{1,2}[.)\]]*")
 """A text that is a number alone, such as that of a list's item."""
+LISTED = re.compile(r":\s+(?:1\.\s.*\s)?\d{1,2}\.\Z", re.DOTALL)
+"""The end of a text in which a list begins behind a colon, and goes on with a number."""
+ORDINAL = re.compile(r"\b\d{1,2}\.\Z")
+MONTH = re.compile(
+    r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b"
+)
+"""The months behind a German ordinal number: "am 3. Oktober"."""
+LONGEST_MONTH = len("September") + 1
+IN_NAME = re.compile(r"(?:[!?][\"'”’»)]*|\b[IVX]{2,}\.)\Z")
+"""A mark that may be a part of a name, as in "Wham!" and "Henry VIII."."""
+OWN_END = re.compile(
+    r"[….](?:(?:(?<=\w…)|(?<=\betc\.)|(?<=[a-z]{3}\.)\))\s+(?=[A-Z])"
+    r"|(?<=[a-z]{2}\.)(?=(?:he|she|they|there|the)\s))"
+)
+"""Ends of sentences that sentencex does not see."""
 WORD = re.compile(r"\w")
 """A character of a word, in any script."""
 ANSWER_START = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
@@ -43,6 +66,7 @@ brackets, quotation marks, numbers or other stops."""
 ABBREVIATION_LIST = """
 approx avg ca cf ep est ft incl lbs max min ms oz pp tel vol
 mon tue tues wed thu thur thurs fri
+tbsp tsp sra srta dra
 """
 ABBREVIATIONS = frozenset(ABBREVIATION_LIST.split())
 """Abbreviations after which sentencex ends a sentence, although in captions more text follows."""
@@ -75,7 +99,7 @@ def first_sentence(raw: str, finish: str, max_words: int | None) -> tuple[str, b
 
 def split_by_sentencex(raw: str, finish: str) -> tuple[str, bool]:
     """Return the first sentence, and whether it reached its end, for any raw caption."""
-    text = unmarked(answer_parts(raw)[0])
+    text = without_markdown(unmarked(answer_parts(raw)[0]))
     first = split_first_sentence(text)
     ended = len(first) < len(text) or finish != "length" or SENTENCE_END.search(first) is not None
     bare = without_open_mark(unmarked(first))
@@ -90,7 +114,11 @@ def answer_parts(raw: str) -> list[str]:
     The list has one element if no mark ended the answer, and two otherwise.
     """
     # The pattern for the start always matches, if only the empty text.
-    return ANSWER_END.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)  # type: ignore[union-attr]
+    text = raw[ANSWER_START.match(raw).end() :]  # type: ignore[union-attr]
+    parts = LINE_END.split(text, maxsplit=1) if "\n" in text else [text]
+    if "#" in parts[0] or "<" in parts[0]:
+        parts = END_MARK.split(parts[0], maxsplit=1) + parts[1:]
+    return parts[:2]
 
 
 def first_sentence_complete(raw: str, opened: bool = False) -> bool:
@@ -101,10 +129,12 @@ def first_sentence_complete(raw: str, opened: bool = False) -> bool:
     """
     if "." not in raw or is_reasoning(raw, opened) or is_question(raw):
         return False
+    if opens_with_reasoning(raw):
+        return False
     text, *rest = answer_parts(without_lead_in(answer_of(raw)))
     if not rest and is_open(text):
         return False
-    text = unmarked(text)
+    text = without_markdown(unmarked(text))
     following = text[len(split_first_sentence(text)) :].lstrip()
     return bool(rest) or " " in following
 
@@ -121,13 +151,26 @@ def split_first_sentence(text: str) -> str:
     stop = STOP.search(text)
     if stop is None or stop.end() == len(text):
         return text
-    end = 0
-    for sentence in segments(text):
-        end += len(sentence)
-        first = text[:end].rstrip()
-        if first and not goes_on(first):
-            return first
-    return text
+    return next(sentences_in(text), text).rstrip()
+
+
+def sentences_in(text: str) -> Iterator[str]:
+    """Yield the sentences of a text, with the white space behind them."""
+    start, end, is_small = 0, 0, text.lstrip()[:1].islower()
+    for piece in segments(text):
+        begin, end = end, end + len(piece)
+        for own in OWN_END.finditer(text, begin, end):
+            yield text[start : own.end()]
+            start = own.end()
+        sentence = text[start:end].strip()
+        is_paragraph = "\n\n" in piece and not sentence.endswith((":", ":**"))
+        if not sentence or is_paragraph or end == len(text):
+            is_over = sentence != ""
+        else:
+            is_over = not goes_on(sentence, text[end : end + LONGEST_MONTH], is_small)
+        if is_over:
+            yield text[start:end]
+            start = end
 
 
 def segments(text: str) -> list[str]:
@@ -148,24 +191,31 @@ def all_sentences(raw: str) -> list[str]:
     """
     raw = without_lead_in(answer_of(raw), whole_list=True)
     answer = END_MARK.split(raw[ANSWER_START.match(raw).end() :], maxsplit=1)[0]  # type: ignore[union-attr]
-    sentences, start, end = [], 0, 0
-    for piece in segments(answer):
-        end += len(piece)
-        sentence = answer[start:end].strip()
-        if end == len(answer) or "\n\n" in piece or not goes_on(sentence):
-            sentence = without_open_mark(without_lead_in(sentence))
-            if WORD.search(sentence):
-                sentences.append(" ".join(sentence.split()))
-            start = end
+    sentences = []
+    for sentence in sentences_in(answer):
+        bare = without_markdown(without_open_mark(without_lead_in(sentence.strip())))
+        if WORD.search(bare):
+            sentences.append(" ".join(bare.split()))
     if len(sentences) > 1 and not SENTENCE_END.search(sentences[-1]):
         sentences.pop()
     return sentences
 
 
-def goes_on(sentence: str) -> bool:
-    """Return True if a sentence goes on where sentencex ends it: after an abbreviation, or after a
-    number at its beginning, as in "1. FC Köln"."""
-    return last_word(sentence) in ABBREVIATIONS or NUMBER.fullmatch(sentence) is not None
+def goes_on(sentence: str, following: str, is_small: bool) -> bool:
+    """Return True if a sentence goes on where sentencex ends it, before the text that follows.
+
+    So it does after an abbreviation, after a number of a list or of a month, and in a name, unless
+    the text is small: without capitals at the beginning of its sentences.
+    """
+    if last_word(sentence) in ABBREVIATIONS or NUMBER.fullmatch(sentence) is not None:
+        return True
+    if not is_small and following[:1].islower() and IN_NAME.search(sentence[-20:]) is not None:
+        return True
+    if sentence[-2:-1].isdigit():
+        if LISTED.search(sentence) is not None:
+            return True
+        return MONTH.match(following) is not None and ORDINAL.search(sentence[-4:]) is not None
+    return sentence.endswith((":", ":**"))
 
 
 def last_word(sentence: str) -> str:

@@ -17,7 +17,7 @@ from engine.shearing.cut_lead_ins import without_lead_in, without_marker
 from engine.shearing.reasoning import answer_of
 from engine.shearing.sentences import first_sentence
 
-VERSION = 7
+VERSION = 8
 """Raised when a text may be sheared otherwise than before, so that sheared files are made again. 2:
 reasoning and chat tokens are cut. 3: so are markers of a list. 4: mode "sentence" cuts lead-ins and
 leading ellipses, too, and "1. FC" is no marker of a list. 5: reasoning is cut that stands in the
@@ -25,7 +25,10 @@ tags of Gemma 4, MedGemma, Cohere, Keye-VL and others, and so are headings such 
 tags of reasoning may have a blank in them, may be written as HTML (`&lt;think&gt;`), or as tokens
 (`<|thinking|>`). 7: a question that tokens of a chat mark as the user's is cut. Mode "sentence"
 cuts one that labels mark, too, quotation marks and signs of Markdown around a whole caption, and
-more lead-ins, also in other languages; "Okay, let me see" stays, since it is found as a leak."""
+more lead-ins, also in other languages; "Okay, let me see" stays, since it is found as a leak. 8:
+reasoning under headings and labels is cut, and what an answer is wrapped in (JSON, fences, tags).
+Mode "sentence" knows marks in names ("Wham!") and metadata behind the caption, cuts marks of
+Markdown in it and more lead-ins, and keeps "7. Sinfonie"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def unmarked_before_full_stop(raw: str) -> str:
 
     So it is for families that upstream does not have.
     """
-    return before_full_stop(without_marker(answer_of(raw)))
+    return before_full_stop(without_marker(answer_of(raw), any_number=True))
 
 
 def before_full_stop(raw: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 TOKENS = (
-    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|<\|)"
-    r"\s*(?:system|user|human)\b|\[INST\]"
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|[<\[][|\uff5c])"
+    r"\s*(?i:system|user|human)\b|\[INST\]"
 )
 """The tokens with which a turn of the user begins, or the system's."""
 ANSWER_TOKENS = (
-    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|<\|)"
-    r"\s*(?:assistant|model)\b(?:<\|end_header_id\|>|\|>)?|\[/INST\]"
+    r"(?:(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|[<\[][|\uff5c])"
+    r"\s*(?i:assistant|model)\b(?:<\|end_header_id\|>|[|\uff5c][>\]])?|\[/INST\])(?:[^\S\n]*:)?"
 )
 """The same for the turn of the assistant."""
 BEGINNING = (

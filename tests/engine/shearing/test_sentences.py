@@ -59,6 +59,41 @@ def test_the_first_sentence_is_kept(raw: str, finish: str, text: str, ended: boo
         assert sentence_ended == ended
 
 
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("what a day! a boy runs in the rain. he laughs.", "what a day!"),
+        ("is it a hat? a man wears it.", "is it a hat?"),
+        ("A goose! It hisses.", "A goose!"),
+        ("A bench in a park.she reads a book.", "A bench in a park."),
+        ("The site bbc.com is open.", "The site bbc.com is open."),
+        ("A bowl of soup\nKeywords: soup, bowl", "A bowl of soup"),
+        ("A bowl of soup\n#soup #lunch", "A bowl of soup"),
+        ("A bowl of soup\n**Note:** It is hot.", "A bowl of soup"),
+        ("A bowl of soup\nCaption 2: A spoon", "A bowl of soup"),
+        ("A bowl of soup\nwith a spoon: made of wood", "A bowl of soup with a spoon: made of wood"),
+        ("The photo shows:\n\n- a bowl\n- a spoon", "The photo shows: - a bowl - a spoon"),
+        ("The photo shows:\n\n1. A bowl\n2. A spoon", "The photo shows: 1. A bowl"),
+        ("**The photo shows:**\n\nA bowl.\n\nYes", "The photo shows: A bowl."),
+        ("![A bowl of soup](soup_(1).png)", "A bowl of soup"),
+        ("[A bowl](https://a.b/c.jpg) of *hot* soup. Yes", "A bowl of hot soup."),
+        ("A **bowl** of _hot_ soup. It steams.", "A bowl of hot soup."),
+        ("**A bowl of soup.** It steams.", "A bowl of soup."),
+        ("A M*A*S*H poster and 2 * 3 * 4", "A M*A*S*H poster and 2 * 3 * 4"),
+        ("The files a_b_c and __init__.py", "The files a_b_c and __init__.py"),
+        ("A 5* hotel, a 4* hotel and *NSYNC", "A 5* hotel, a 4* hotel and *NSYNC"),
+        ("A bowl [left] (right) of soup", "A bowl [left] (right) of soup"),
+    ],
+)
+def test_the_end_of_a_caption_and_marks_in_it(raw: str, text: str) -> None:
+    assert shear(raw, "hf", SENTENCE).text == text
+
+
+def test_texts_of_marks_take_no_time() -> None:
+    for piece in ("*", "**a", "_", "[", "![", "](", "\n", ":\n", "\nnote", ": 1. ", "etc. ", "! a"):
+        shear("A" + piece * 3_000, "hf", SENTENCE)
+
+
 def test_a_cap_in_words_ends_on_a_word_that_can_end() -> None:
     assert first_sentence("A dog runs on the beach at noon. More.", "stop", 5) == (
         "A dog runs",

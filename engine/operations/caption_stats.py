@@ -51,7 +51,7 @@ class CaptionCounts:
     unfinished: int = 0
     """Captions whose kept sentence the cap on new tokens ended."""
     refusals: int = 0
-    """Captions whose raw text is a refusal (`engine.quality.refusals`)."""
+    """Captions whose sheared text is a refusal (`engine.quality.refusals`), as `quality` has it."""
     leaks: int = 0
     """Captions whose raw text holds a leak (`engine.quality.leaks`)."""
     repeated: int = 0
@@ -222,8 +222,8 @@ def measure_log(
         counts.raw_words += raw_words
         counts.sheared_words += sheared_words
         counts.cut += sheared_words < raw_words
-        words = words_of(raw)
-        counts.refusals += is_refusal(raw, words, frozenset(words))
+        words = words_of(sheared)
+        counts.refusals += bool(words) and is_refusal(sheared, words, frozenset(words))
         counts.leaks += is_leak(raw, head_of(raw), prompts)
         if sheared:
             counts.unfinished += not ended

@@ -65,9 +65,9 @@ SAID: dict[str, str] = {
     "other_script": "are in another language",
     "beyond_clip": "are too long for CLIP",
     DUPLICATES: "repeat an earlier one",
-    NO_CAPTION: "are missing",
+    NO_CAPTION: "hold no caption",
 }
-"""What captions do that have a defect, behind "82 of 596 captions"."""
+"""What captions do that have a defect, behind "82 of 596 captions", or answers behind "answers"."""
 LOOK_AT: dict[str, str] = {
     "loops": "dtype (float16 and eight bits may overflow), repetition_penalty, template, prompt",
     "empty": "prompt, template, whether the image reaches the model",
@@ -89,9 +89,10 @@ State = Literal["warned", "stopped", "let"]
 
 
 class Figures(msgspec.Struct):
-    """Counts of captions that were looked at."""
+    """Counts of answers that were looked at: captions, and answers without a caption."""
 
     captions: int = 0
+    """The number of all answers. The name is that under which the database keeps it."""
     counts: dict[str, int] = {}
     """How many have each defect, by name."""
 
@@ -107,16 +108,23 @@ class Figures(msgspec.Struct):
         for name in names:
             self.counts[name] = max(0, self.counts.get(name, 0) - 1)
 
+    def total(self, name: str) -> int:
+        """Return among how many a defect is counted: captions, or all answers for `NO_CAPTION`."""
+        without = 0 if name == NO_CAPTION else self.counts.get(NO_CAPTION, 0)
+        return max(0, self.captions - without)
+
     def share(self, name: str) -> float:
         """Return the share of captions with a defect, 0 to 1."""
-        return self.counts.get(name, 0) / self.captions if self.captions else 0.0
+        total = self.total(name)
+        return self.counts.get(name, 0) / total if total else 0.0
 
     def says(self, name: str, whose: str = "") -> str:
         """Return how many captions have a defect, as a text such as "82 of 596 captions loop".
 
         `whose` stands behind "captions".
         """
-        return f"{self.counts.get(name, 0):,} of {self.captions:,} captions{whose} {SAID[name]}"
+        counted = "answers" if name == NO_CAPTION else "captions"
+        return f"{self.counts.get(name, 0):,} of {self.total(name):,} {counted}{whose} {SAID[name]}"
 
 
 class PilotSpeed(msgspec.Struct):
@@ -234,9 +242,10 @@ def too_many(
         limit = limits.get(name, Limit(None, None))
         if count < least:
             continue
-        if limit.stop is not None and count > limit.stop * figures.captions:
+        total = figures.total(name)
+        if limit.stop is not None and count > limit.stop * total:
             found[name] = "stopped"
-        elif limit.warn is not None and count > limit.warn * figures.captions:
+        elif limit.warn is not None and count > limit.warn * total:
             found[name] = "warned"
     return found
 

@@ -19,9 +19,7 @@ from engine.quality.defects import (
     EMPTY,
     LEAK,
     LOOP,
-    MOST_WORDS,
     OTHER_SCRIPT,
-    PLACEHOLDER_WORDS,
     REASONING,
     REFUSAL,
     TRUNCATED,
@@ -32,6 +30,7 @@ from engine.quality.languages import MIN_LEAD, OTHER_FUNCTION_WORDS, SCRIPTS
 from engine.quality.leaks import SIGN_BYTES
 from engine.quality.loops import is_loop_within, may_hold_marks, may_loop
 from engine.quality.openings import may_begin_with
+from engine.quality.placeholders import PLACEHOLDER_WORDS
 from engine.quality.refusal_words import WEAK_CUES
 from engine.quality.refusals import ANY_CUE, FEW_WORDS
 from engine.quality.vocabulary import Numbers, Vocabulary, WordColumns, WordTable
@@ -73,7 +72,9 @@ class BatchFinder:
         raws = [caption.raw for caption in captions]
         characters = Characters(raws)
         not_ascii = np.array([not caption.sheared.isascii() for caption in captions], bool)
-        kinds = np.bitwise_or.reduceat(self.kinds.look_up(columns.numbers), columns.starts)
+        each_kind = self.kinds.look_up(columns.numbers)
+        kinds = np.bitwise_or.reduceat(each_kind, columns.starts)
+        placeholders = columns.sums(each_kind & OF_PLACEHOLDER) == OF_PLACEHOLDER * columns.counts
         lengths = np.array([len(caption.sheared) for caption in captions], np.int64)
         letters = columns.sums(self.letters.look_up(columns.numbers))
         empty = columns.counts == 0
@@ -81,7 +82,7 @@ class BatchFinder:
         masks = {
             TRUNCATED: self.are_cut(captions, characters),
             LEAK | REASONING: characters.hold(SIGN_BYTES) | self.hold_prompts(raws),
-            EMPTY: empty | ((kinds & OF_PLACEHOLDER != 0) & (columns.counts <= MOST_WORDS)),
+            EMPTY: empty | placeholders,
             LOOP: not_ascii
             | may_hold_marks(lengths, letters, columns.counts)
             | (kinds & LOOPING != 0)
@@ -132,10 +133,12 @@ class BatchFinder:
     def repeat_much(self, columns: WordColumns) -> Mask:
         """Return for each text what `may_loop` says of it."""
         content = columns.vocabulary.content
+        doubled = np.append(columns.numbers[1:] == columns.numbers[:-1], False)
         found: Mask = may_loop(
             columns.counts,
             columns.counts - columns.counts_of_distinct,
             columns.sums(content.look_up(columns.numbers)) - columns.count_distinct(content),
+            columns.sums(doubled.astype(np.int64)),
         )
         return found
 

@@ -11,6 +11,7 @@ from engine.quality.defect_names import Defect as Defect
 from engine.quality.languages import is_other_language
 from engine.quality.leaks import MIN_PROMPT, begins_with_leak, is_leak
 from engine.quality.loops import is_loop
+from engine.quality.placeholders import is_placeholder
 from engine.quality.refusals import is_refusal
 from engine.quality.words import head_of
 from engine.shearing.lead_ins import is_lead_in
@@ -32,7 +33,7 @@ CUT_WORDS = frozenset(
     """
     a an the and or of its their whose which while because but nor although unless until if than
     as my our his every very amid among during featuring being from to with at into onto between
-    against toward towards is are was were has had have that
+    against toward towards is are was were has had have been that several
     """.split()  # noqa: SIM905
 )
 CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
@@ -46,7 +47,7 @@ OF_CLAUSES = re.compile(
     re.IGNORECASE,
 )
 """Words of a clause that may end with one of `PREPOSITIONS`: "the park we walked to"."""
-VERBS = frozenset(("is", "are", "was", "were", "has", "had", "have"))
+VERBS = frozenset(("is", "are", "was", "were", "has", "had", "have", "been"))
 OF_QUESTIONS = re.compile(r"\b(?:how|what|where|all|than)\b", re.IGNORECASE)
 """Words of a clause that may end with one of `VERBS`: "how old the man is"."""
 NAMES_IN_CAPITALS = ("A", "OR", "IS")
@@ -63,21 +64,22 @@ PAUSES = (
     *("a while", "little while", "just because", "the the", "human being", "well being", "of his"),
     *("what if", "as if", "nothing but", "all but", "oh my", "on to", "about to", "in between"),
     *("like that", "and that", "of that", "than that", "do that", "is that", "at that"),
+    *("is which", "are which"),
 )
 """Ends of a sentence that are two words of which the last one is among `CUT_WORDS`."""
-PLACEHOLDERS = frozenset(
-    (
-        *("n a", "na", "nan", "none", "null", "nil", "undefined", "unknown", "untitled", "tbd"),
-        *("not available", "not applicable", "unavailable", "no caption", "no description"),
-        *("no title", "no text", "no data", "no caption available", "no description available"),
-        *("caption unavailable", "caption not available", "description not available"),
-        *("lorem ipsum", "placeholder", "insert caption here", "caption here", "todo"),
-    )
+CUT_PAIRS = (
+    *("surrounded by", "accompanied by", "followed by", "flanked by", "framed by", "topped by"),
+    *("illuminated by", "lit by", "lined by", "covered by", "bordered by", "held by", "worn by"),
 )
-"""Texts that stand for a caption that is absent, as the words of `words_of`."""
-PLACEHOLDER_WORDS = frozenset(" ".join(PLACEHOLDERS).split())
-"""The words of such texts."""
-MOST_WORDS = max(len(text.split()) for text in PLACEHOLDERS)
+"""Two words with which no sentence ends, outside of a clause: "the wall it is framed by"."""
+OF_AT_THE_END = re.compile(
+    rf"{OF_CLAUSES.pattern}.* (?:afraid|aware|dream|dreams|fond|out|proud|think|tired)$"
+    r"|\bwhat\b.* made$",
+    re.IGNORECASE,
+)
+"""The words before an "of" that ends a clause: "a window to look out of"."""
+OPEN_QUOTE = re.compile(r"\s[(\[]?([\"\u201c])[^\"\u201c\u201d]*$")
+"""A quotation mark that nothing closes, if there is an odd number of straight ones."""
 NEARBY = 40
 """Characters at the end of a text in which its last words are."""
 
@@ -87,9 +89,26 @@ def breaks_off(raw: str) -> bool:
     if raw.endswith("."):  # as most do
         return False
     if raw[-1:].isalpha():
-        return raw[-16:].rpartition(" ")[2].lower() in CUT_WORDS and not ends_in_name(raw)
+        last = raw[-16:].rpartition(" ")[2].lower()
+        if last in CUT_WORDS:
+            return not ends_in_name(raw)
+        if last == "by" and raw[-NEARBY:].lower().endswith(CUT_PAIRS):
+            return OF_CLAUSES.search(raw[-NEARBY:]) is None
+        return ends_in_quote(raw)
     last = raw[-16:].rstrip()
-    return last.lower() in CUT_WORDS or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
+    return (
+        last.lower() in CUT_WORDS
+        or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
+        or ends_in_quote(raw)
+    )
+
+
+def ends_in_quote(raw: str) -> bool:
+    """Return True if a text ends within quotation marks that begin behind another word."""
+    if '"' not in raw and "\u201c" not in raw:  # as in most
+        return False
+    opened = OPEN_QUOTE.search(raw)
+    return opened is not None and (opened[1] != '"' or raw.count('"') % 2 == 1)
 
 
 def ends_in_name(raw: str) -> bool:
@@ -103,15 +122,12 @@ def ends_in_name(raw: str) -> bool:
         return before[-1:].isalnum() or before.endswith(",")
     if last.lower() in PREPOSITIONS and OF_CLAUSES.search(before) is not None:
         return True
+    if last == "of" and OF_AT_THE_END.search(before) is not None:
+        return True
     if last.lower() in VERBS and OF_QUESTIONS.search(before) is not None:
         return True
     previous = before.rpartition(" ")[2].lower()
     return (last == "a" and previous in LETTERED) or f"{previous} {last}".lower() in PAUSES
-
-
-def is_placeholder(words: Sequence[str]) -> bool:
-    """Return True if a text with these words (`words_of`) stands for a caption that is absent."""
-    return len(words) <= MOST_WORDS and " ".join(words) in PLACEHOLDERS
 
 
 class DefectFinder:

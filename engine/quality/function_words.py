@@ -37,7 +37,8 @@ _LISTS = {
     """,
     "it": """
         a il lo la gli le un uno una e ed o ma è sono era con in nel nella nei nelle sul sulla
-        sulle per da dal dalla di del della dei delle al alla che si suo sua suoi loro tra fra
+        sulle sull per da dal dalla dall di del della dell dei delle al alla all che si suo sua
+        suoi loro tra fra
         dietro davanti accanto mentre sotto sopra due tre
     """,
     "pt": """
@@ -80,7 +81,7 @@ _LISTS = {
     """,
     "id": """
         yang dan di ke dari dengan untuk pada dalam atas bawah sebuah seorang seekor ini itu
-        adalah sedang oleh atau tidak dua tiga
+        adalah sedang oleh atau tidak dua tiga depan belakang samping antara
     """,
     "vi": """
         một và của trên dưới trong với là có được cho các những này đó đang bên cạnh người con
@@ -90,6 +91,27 @@ _LISTS = {
         un o și sau dar este sunt era cu în pe sub pentru de din la lângă care se lui ei lor
         dintre două doi trei
     """,
+    "no": """
+        en ei et og eller men er som med av på for til fra under over ved bak foran mellom den det
+        de han hun sin sitt sine ikke har to tre sitter står
+    """,
+    "hr": """
+        i u na se je su s sa od do iz za po pod nad pred kod pored ispred iza između ili ali koji
+        koja koje njegov njezin ovaj ta to dva dvije tri jedan jedna
+    """,
+    "sw": """
+        na ya wa za la kwa katika kwenye ni hii hiyo huyo yake wake juu chini mbele nyuma karibu
+        ndani mbili moja mmoja wawili
+    """,
+    "tl": """
+        ang ng mga sa na isang ay at si ni kay may nasa ito iyan niya kanyang kanilang habang
+        dalawang tatlong
+    """,
+    "hi-Latn": """
+        mein hai hain ek aur ka ki ke ko do is us jo raha rahi rahe hua hui wala wali saath paas
+        upar neeche andar bahar saamne peeche kinare lekar liye teen yeh woh nahi nahin
+    """,
 }
 FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in _LISTS.items()}
-"""The function words of each language, by its code (ISO 639-1)."""
+"""The function words of each language, by its code (ISO 639-1); "hi-Latn" is Hindi that is written
+in Latin letters."""

@@ -32,6 +32,14 @@ SCRIPTS = {
 LATIN = ("LATIN", "FULLWIDTH", "MODIFIER", "FEMININE", "MASCULINE", "SUPERSCRIPT")
 LANGUAGES = (*FUNCTION_WORDS, *SCRIPTS)
 """The codes (ISO 639-1) of the languages that can be asked for."""
+FOREIGN_LETTER = re.compile("[\u0100-\u0151\u0154-\u024f\u1e00-\u1eff]")
+"""A Latin letter that the languages of Western Europe do not have: "\u015f", "\u0142", "\u1edf"."""
+MIN_FOREIGN = 3
+"""Words with such letters that are more than the name of a dish, if there is no function word."""
+WESTERN = frozenset(
+    code for code, words in FUNCTION_WORDS.items() if FOREIGN_LETTER.search(" ".join(words)) is None
+)
+"""The languages without such letters."""
 LOOK_ALIKES = (
     "\u0430\u0441\u0435\u043e\u0440\u0443\u0445\u0455\u0456\u0458\u0501"
     "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0405\u0406\u0408"
@@ -51,7 +59,8 @@ WRITING = frozenset(
     """
     banner book brand called character characters calligraphy cover font graffiti headline kanji
     label labeled labelled letter letters logo meaning name named poster printed read reading reads
-    say saying says script sign signs symbol symbols text title titled word words writing written
+    restaurant say saying says script shop sign signs store symbol symbols text title titled word
+    words writing written
     chinese japanese korean arabic russian cyrillic greek hebrew hindi thai
     """.split()  # noqa: SIM905
 )
@@ -63,6 +72,8 @@ MIN_RUN = 2
 MIN_LEAD = 2
 """By how many distinct function words another language must lead: "Dia de los Muertos parade in
 Mexico" is English."""
+MIN_MIXED = 3
+"""How many of them make a text mixed, if it has no more of the language that was asked for."""
 
 
 @lru_cache(maxsize=1 << 14)
@@ -79,9 +90,16 @@ def is_other_language(text: str, words: frozenset[str], language: str) -> bool:
     scripts = SCRIPTS.get(language, LATIN)
     if (scripts is not LATIN or not text.isascii()) and has_other_script(text, words, scripts):
         return True
-    if scripts is not LATIN or words.isdisjoint(OTHER_FUNCTION_WORDS[language]):
+    if scripts is not LATIN:
         return False
-    return has_other_function_words(words - names_in(text), language)
+    foreign = frozenset[str]()
+    if language in WESTERN and not text.isascii():
+        # A capital may begin a name.
+        foreign = frozenset(w for w in filter(FOREIGN_LETTER.search, words) if w in text)
+    if not foreign and words.isdisjoint(OTHER_FUNCTION_WORDS[language]):
+        return False
+    may_be_mixed = WRITING.isdisjoint(words) and QUOTED.search(text) is None
+    return has_other_function_words(words - names_in(text), foreign, language, may_be_mixed)
 
 
 def has_other_script(text: str, words: frozenset[str], scripts: tuple[str, ...]) -> bool:
@@ -122,7 +140,7 @@ def names_in(text: str) -> set[str]:
         if follows_on_capital(text, found.start())
         for word in found[0].split()
     }
-    return small.union(word.lower() for word in LATER_CAPITALS.findall(text))
+    return small.union(word.lower() for word in LATER_CAPITALS.findall(text) if word[0].isupper())
 
 
 def follows_on_capital(text: str, start: int) -> bool:
@@ -130,14 +148,27 @@ def follows_on_capital(text: str, start: int) -> bool:
     return text[max(0, start - LONG_WORD) : start].rstrip().rpartition(" ")[2][:1].isupper()
 
 
-def has_other_function_words(words: frozenset[str], language: str) -> bool:
-    """Return True if another language has more of its function words in a text than this one."""
+def has_other_function_words(
+    words: frozenset[str], foreign: frozenset[str], language: str, may_be_mixed: bool
+) -> bool:
+    """Return True if another language has more of its function words in a text than this one.
+
+    Words with `foreign` letters count as function words of each language that has such letters.
+    `may_be_mixed` is True if a text with as many of both is no quotation.
+    """
     asked = words & FUNCTION_WORDS[language]
-    return any(
-        len((words & other) - asked) >= len(asked - other) + MIN_LEAD
-        for code, other in FUNCTION_WORDS.items()
-        if code != language
-    )
+    for code, function_words in FUNCTION_WORDS.items():
+        if code == language:
+            continue
+        own = len(asked - function_words)
+        found = (words & function_words) - asked
+        if may_be_mixed and len(found) >= max(own, MIN_MIXED):
+            return True
+        if code not in WESTERN and (found or len(foreign) >= MIN_FOREIGN):
+            found |= foreign
+        if len(found) >= own + MIN_LEAD:
+            return True
+    return False
 
 
 OTHER_FUNCTION_WORDS = {

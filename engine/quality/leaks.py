@@ -12,17 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.quality import thinking_aloud
+from engine.quality.thinking_aloud import TEXTS
 from engine.shearing.phrases import any_of
-from engine.shearing.thoughts import MY_TASK, TASK_VERBS, THOUGHT
 
 ROLES = any_of("""
     USER | ASSISTANT | SYSTEM | HUMAN | GPT | BOT | User | Assistant | System | Human | Gpt | Bot |
     Chatbot | AI | MODEL | Model | Instruction | INSTRUCTION | Input | INPUT
 """)
 LABELS = any_of("""
-    Reasoning | Thinking(?: [Pp]rocess)? | Thoughts? | Chain[ -]of[ -]thought | Analysis |
-    Rationale | Internal monologue | Scratchpad | Thought process | Step-by-step | Question |
-    QUESTION | Query | Prompt | PROMPT | Final Answer | FINAL ANSWER | Final answer | Q
+    Question | QUESTION | Query | Prompt | PROMPT | Final Answer | FINAL ANSWER | Final answer | Q
 """)
 BRACKETED = any_of(r"""
     INST | SYS | THINK | IMG | IMG_\w+ | IMAGE | image | BOS | EOS | PAD | UNK | SEP | CLS | MASK |
@@ -36,7 +35,7 @@ KNOWN_TAGS = any_of(r"""
     mask | s | p | b | i | u | em | strong | br | hr | div | span | h\d | ul | ol | li | a | td |
     tr | table | code | pre | bos | eos | pad | unk | sep | cls | caption | description | answer |
     output | text | response | summary | title | think | thinking | thought | reasoning | user |
-    assistant | system | human | bot | endoftext
+    assistant | system | human | bot | endoftext | eo[acdhmpt] | so[hp]
 """)
 """Tags of HTML, of tokenizers and of answers, which are leaks wherever they stand."""
 KEYS = any_of("caption | description | image | text | answer | response | content | role | title")
@@ -56,19 +55,20 @@ MARKS = (
     # in the texts of CC12M. A plain word behind another one may be no tag.
     r"<[|\uff5c][^<>\n]{1,60}?[|\uff5c]?>|<\w{1,40}\|>",
     r"<</?SYS>>",
-    r"</[A-Za-z][\w:.-]{0,40}\s*>|<[A-Za-z][\w:.-]{0,40}(?:\s+\w+=[^<>\n]{0,80}|\s*/)\s*/?>",
+    r"</[A-Za-z][\w:.-]{0,40}\s*>|<[A-Za-z][\w:.-]{0,40}(?:\s+\w+=|\s*/\s*>)",
     rf"<(?:(?i:{KNOWN_TAGS})|start|stop|end)\s*>|<(?!PERSON>)[A-Za-z](?=\w{{0,40}}[A-Z\d_:.-])[\w:.-]{{0,40}}\s*>",
     r"(?<!\w )<(?!PERSON>)[A-Za-z]{1,40}>|<(?!PERSON>)[A-Za-z]{1,40}>(?=\w)",
     r"<0x[0-9A-Fa-f]{2}>",
     r"<(?:think|thinking|thought|reasoning)\b",
-    rf"\[/?{BRACKETED}\]",
+    rf"\[/?{BRACKETED}\]|\[\|[^\[\]\n]{{1,40}}\|\]",
     r"\[(?:END|START|BEGIN|BEGINNING|STOP)\b[^\[\]\n]{0,30}\]",
     r"\[(?:end|start|beginning) of [^\[\]\n]{0,30}\]",
     r"[\u25c1\u27e8\u3008]/?\w+[\u25b7\u27e9\u3009]",
     rf"{TOKEN_NAMES}\b",
     r"###",
-    # Pieces of byte-level and SentencePiece tokenizers that were not decoded.
-    r"[\u0120\u010a]\w|\u2581\w",
+    r"(?<!\S)/no_think\b|\n(?:USER|ASSISTANT|[Uu]ser|[Aa]ssistant)\s*\Z",
+    # Pieces of byte-level, SentencePiece and WordPiece tokenizers that were not decoded.
+    r"[\u0120\u010a]\w|\u2581\w|(?<!\S)##[a-z0-9]",
     # Texts that were decoded as another encoding ("\u00c3\u00a9" for "\u00e9"), or are no text.
     rf"[\u00c2\u00c3]{MISREAD}|(?:[\u00d0\u00d1]{MISREAD}){{2}}|\u00e2\u20ac\S|\ufffd",
     # Places of objects, references to sources, limits of the instruction.
@@ -76,39 +76,41 @@ MARKS = (
     r"\(\d{1,4},\s?\d{1,4}\),\s?\(\d{1,4},\s?\d{1,4}\)",
     r"\u3010\d[\d:]*\u2020|\boaicite\b",
     rf"\((?:{LIMITED} ?)?(?:\d+\s?[-\u2013]\s?)?\d+ (?:tokens?|words?|characters)"
-    r"(?: (?:or (?:fewer|less)|max(?:imum)?\.?|limit))?\)",
-    # Code fences, templates, LaTeX, JSON.
+    r"(?: (?:or (?:fewer|less)|max(?:imum)?\.?|limit))?\)|\b(?:[Ww]ord|[Tt]oken) [Cc]ount\s?:",
+    # Code, templates, LaTeX, JSON, escapes that were not decoded.
     r"```",
-    r"\{\{|\}\}|\{%|%\}",
+    r"\{\{|\}\}|\{%|%\}|(?<!\w)%[sd]\b",
     r"\{(?:image|caption|prompt|question|text|input|description)\}",
-    r"\\(?:boxed|text|begin|end|n)\b\{?",
+    r"\\(?:boxed|text|begin|end)\b|\\n|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}",
     r"[{\[]\s*[\"'][^\"'\n]{1,300}[\"']\s*(?::|,\s*[\"']|\])",
     rf"[\"']{KEYS}[\"']\s*:",
     rf"\{{\s*{KEYS}\s*:|\b{KEYS}\s*:\s*\w{{1,20}}\s*=\s*[\"']",
-    r"\b[A-Za-z]\w{2,20}\s*=\s*[\"']",
-    r"&(?:nbsp|lt|gt|quot|amp|apos|hellip|copy|[lr][sd]quo|[mn]dash|#\d+|#x[0-9A-Fa-f]+);",
-    r"!\[[^\]\n]{0,200}\]\(|\]\(\S{1,300}?\)",
-    r"\*\*(?:Thinking|Analy[sz]ing|Reasoning)\b",
+    rf"\b[A-Za-z]\w{{2,20}}\s*=\s*[\"']|(?<![?&\w]){KEYS}=\w",
+    # "M&Ms;" is no sign of HTML.
+    r"&(?:lt|gt|[A-Za-z][A-Za-z0-9]{2,30}|#\d+|#x[0-9A-Fa-f]+);",
+    r"!\[[^\]\n]{0,200}\]\(|\]\((?:https?:|\S{1,300}?\))",
+    *thinking_aloud.MARKS,
 )
 """Patterns of marks that no caption holds by itself."""
 LINES = (
-    rf"(?!(?:Human|Model|System)\s*:\s*(?:an?|the|\d)\b)(?:{ROLES}|{LABELS})\s*:",
+    rf"(?!(?:Human|System)\s*:\s*(?:an?|the|\d)\b|Model\s*:\s*\d)(?:{ROLES}|{LABELS})\s*:",
+    rf"[(\[*_]{{0,3}}(?i:{thinking_aloud.LABELS})[*_]{{0,3}}\s*:",
     r"(?:system|user|assistant|model|human)\s*(?::|\n)",
     r"[{\[]\s*[\"']\w",
 )
 """Patterns of labels, and of JSON, at the beginning of a text, a line or a sentence. "Human: a
 portrait" is a title."""
-TEXTS = any_of("captions? | descriptions? | sentences? | summary | summaries")
 GREETING = (
     r"(?:(?:hello|hi|hey|sure|certainly|of course|absolutely|great|okay|ok|yes|thanks|thank you|"
     r"you're welcome|i(?:'d| can| will|'ll|'m) (?:be|help|here|happy|glad|ready))\b"
     r"[^.!?,\n]{0,60}[.!?,]+\s+){0,2}"
 )
 """What may stand before a question to the user."""
+ASK = any_of("know | see | hear | ask | discuss | do | talk")
 OFFERS = any_of(rf"""
     (?:how|what else|what) (?:can|may|could) i (?:help|assist|do for)[^.!?\n]{{0,60}}\? |
-    what (?:would you like|do you want) (?:me to|to (?:know|see|ask|discuss|do|talk)) |
-    would you like (?:me to|to (?:know|see|ask|discuss)|.{{0,30}}{TEXTS}) |
+    what (?:else )?(?:would you like|do you want) (?:me to|to {ASK}) |
+    would you like (?:me to|to {ASK}|.{{0,30}}{TEXTS}) |
     would you like (?:more|further) details? |
     (?:do|did) you (?:want|need) me to | (?:please )?let me know (?:if|whether|what you|how i) |
     i hope (?:this|that|it) (?:helps|{TEXTS}) | i hope (?:this|the|my) {TEXTS} |
@@ -119,22 +121,7 @@ OFFERS = any_of(rf"""
 """)
 """What a model says to a user it talks with."""
 STARTS = (
-    # Reasoning that lost its tags.
-    THOUGHT,
-    r"(?:first|to begin|to start)[,.]? i(?:'ll| will| need| should| have)\b",
-    r"(?:let'?s|let me) (?:think|see|check|break|analy[sz]e|look|start|describe|examine)\b",
-    r"the user (?:wants|asks|is asking|asked|has|provided|would like|needs|uploaded|requested|sent)"
-    r"\b",
-    rf"(?:(?:i|we) need to|i should|i have to|my task is to|(?:i(?:'m| am)|we are) asked to|"
-    rf"i(?:'ve| have) been asked to) {TASK_VERBS}\b",
-    r"(?:wait|alternatively|hold on|hmm+),",
-    r"so,? the caption (?:should|could|might|will|must)\b",
-    r"the (?:prompt|instructions?|question|task) (?:asks?|says?|is to|wants|requires?|tells?)\b",
-    r"in this task\b",
-    r"i(?:'m| am) going to (?:describe|caption|write|analy[sz]e)\b",
-    r"analysis(?:the|we|i|it|user|okay|need|a)\b",
-    rf"{MY_TASK} (?:me )?(?:a|an|the|one|this|my)\b.{{0,40}}\b{TEXTS}\b",
-    r"(?:looking at|examining) (?:the|this) (?:image|picture|photo), (?:i|we|it)\b",
+    *thinking_aloud.STARTS,
     # A model that talks with the user.
     rf"{GREETING}{OFFERS}(?!\w)",
     # The instruction itself.
@@ -148,6 +135,10 @@ STARTS = (
     r"(?:in |on |happening|shown|(?:the|this) (?:image|picture|photo))",
     r"(?:you are|you're) an? (?:helpful|ai|expert|assistant|professional|image)\b",
     r"a chat between a curious|below is an instruction",
+    r"(?:def \w{1,40}|print)\(",
+    r"(?:caption|cap|answer|describe|ocr) (?:en|de|fr|es|zh|ja|ko|ru|pt)\b",  # PaliGemma's
+    # A token that some models write by mistake.
+    r"addcriterion\b",
 )
 """Patterns of the beginning of a text in lower case."""
 MARK = re.compile("|".join(MARKS))
@@ -160,11 +151,11 @@ ANYWHERE = re.compile(
 """Labels of roles that are leaks within a sentence, too."""
 START = re.compile(rf"\W*(?:{'|'.join(STARTS)})")
 SIGNS = re.compile(
-    r"[<>\[\](){}#`\\:\n=&*\u27e8\u3008\u25c1\u0120\u010a\u2581\uff5c_"
+    r"[<>\[\](){}#`\\:\n=&*?%\u2026\u27e8\u3008\u25c1\u0120\u010a\u2581\uff5c_"
     r"\u00c2\u00c3\u00d0\u00d1\u00e2\u3010\ufffd]"
 )
 """A sign without which no mark and no label stands in a text."""
-ASCII_SIGNS = b"<>[](){}#`\\:\n=&*_"
+ASCII_SIGNS = b"<>[](){}#`\\:\n=&*?%_"
 SIGN_BYTES = np.isin(np.arange(256), list(ASCII_SIGNS)) | (np.arange(256) >= 128)
 """True for the bytes of UTF-8 that may be of such a sign; those outside of ASCII are not told
 apart."""

@@ -28,14 +28,22 @@ COUNTED_TURNS = 3
 EMPHASIS = frozenset(
     """
     very so really many much no yes ha ho blah la bye row knock stop go na cha choo click ding hey
-    help hip more please tora vote wait wow yeah
+    help hip more please tora vote wait wow yeah again around away down round up
     """.split()  # noqa: SIM905
 )
 """Words that people say three times too."""
 SHOUTED = re.compile(r"\b(\w+)(?:!+\s|-)\1(?=!|-\1\b)", re.IGNORECASE)
 """A word that is said again with an exclamation mark, or is joined to itself: "Tora! Tora!"."""
+TITLE = re.compile(r"\b([A-Z]\w+), \1, \1\b")
+"""Three words of a title: "Girls, Girls, Girls". As a whole text they are a loop."""
 EMPHASIS_TURNS = 5
-"""How often one of them, a letter or a number stands in a row in a loop."""
+"""How often one of them, a letter, a number or a row of colors stands in a row in a loop."""
+COLORS = frozenset(
+    """
+    beige black blue brown gold gray green grey orange pink purple red silver violet white yellow
+    """.split()  # noqa: SIM905
+)
+"""Words that a pattern repeats: "a floor of black, white, black, white, black, white tiles"."""
 ORDINALS = frozenset(
     ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 )
@@ -48,6 +56,8 @@ FEW_WORDS = 6
 MIN_DISTINCT = 1 / 3
 """Share of distinct words up to which a text is a loop: "standing standing sleeping standing". A
 paragraph with more than `WINDOW` distinct words may have as small a share."""
+STEM = 3
+"""Letters by which the words of a loop are told apart that writes them in several ways."""
 WINDOW, WINDOW_DISTINCT = 12, 4
 """So few distinct words among so many in a row are a loop within a longer text."""
 BLOCK = 6
@@ -63,11 +73,13 @@ MIN_REPEATED = 6
 """Characters of such a loop, at least, that occur in it before."""
 WORD_LOOP = re.compile(r"(.{1,12}?)\1{2,}")
 MARK_TURNS = 8
-MARK_LOOP = re.compile(rf"([^\w\s]{{1,4}}?)\s?(?:\1\s?){{{MARK_TURNS - 1}}}")
+HIDDEN = r"(?!([*\u2022\u25cf])\1{7,15}(?!\1))"
+"""Not the signs of a password that is hidden as it is typed."""
+MARK_LOOP = re.compile(rf"{HIDDEN}([^\w\s]{{1,4}}?)\s?(?:\2\s?){{{MARK_TURNS - 1}}}")
 """One sign eight times, such as "!!!!!!!!"; an emoji is up to four characters."""
 JOINTS = frozenset(("and", "then"))
 """Words that may stand between the turns of a phrase."""
-MIN_JOINED = 5
+MIN_JOINED = 4
 """Words of a phrase that is a loop if it stands twice with one of them between."""
 JOINED_TURNS = dict.fromkeys(range(1, MIN_JOINED), MAX_PHRASE)
 MIN_SAME, SAME_SHARE = 4, 0.8
@@ -84,31 +96,36 @@ def is_loop(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
     if not words:
         return False
     content = [word for word in words if word not in ENGLISH]
-    if may_loop(len(words), len(words) - len(distinct), len(content) - len(set(content))) and (
+    doubled = sum(map(eq, words, words[1:]))
+    repeats, of_content = len(words) - len(distinct), len(content) - len(set(content))
+    if may_loop(len(words), repeats, of_content, doubled) and (
         has_turns(words, emphasized_in(text))
         or is_monotonous(words)
         or has_repeated_ngram(words)
         or says_one_thing(content)
+        or has_few_stems(content)
     ):
         return True
     return len(text) >= LONG_MEAN * len(words) and is_loop_within(max(words, key=len))
 
 
 @overload
-def may_loop(words: int, repeats: int, of_content: int) -> bool: ...
+def may_loop(words: int, repeats: int, of_content: int, doubled: int) -> bool: ...
 
 
 @overload
-def may_loop(words: Counts, repeats: Counts, of_content: Counts) -> NDArray[np.bool_]: ...
+def may_loop(
+    words: Counts, repeats: Counts, of_content: Counts, doubled: Counts
+) -> NDArray[np.bool_]: ...
 
 
-def may_loop(words: Any, repeats: Any, of_content: Any) -> Any:
+def may_loop(words: Any, repeats: Any, of_content: Any, doubled: Any) -> Any:
     """Return whether a text repeats more than "a" and "the", as most do; or which of many texts.
 
     Of its words, `repeats` stand in it before, and `of_content` do that say something by
-    themselves.
+    themselves; `doubled` are the same as the word before them.
     """
-    return (of_content >= 2) | ((repeats >= 2) & (2 * repeats >= words))
+    return (of_content >= 2) | (doubled >= 2) | ((repeats >= 2) & (2 * repeats >= words))
 
 
 @overload
@@ -137,9 +154,13 @@ def is_loop_within(word: str) -> bool:
 
 
 def emphasized_in(text: str) -> Set[str]:
-    """Return the words that are said again for emphasis: shouted ones, and those of a sign."""
+    """Return the words that are said again for emphasis: shouted ones, and those of a sign or a
+    title."""
     quoted = words_of(" ".join(QUOTED.findall(text)))
     shouted = [word.lower() for word in SHOUTED.findall(text)]
+    title = TITLE.search(text)
+    if title is not None and title[0] != text.strip(" ."):
+        shouted.append(title[1].lower())
     return EMPHASIS.union(quoted, shouted) if quoted or shouted else EMPHASIS
 
 
@@ -169,6 +190,15 @@ def says_one_thing(content: Sequence[str]) -> bool:
     return count >= max(MIN_SAME, SAME_SHARE * len(content)) and is_plain(word)
 
 
+def has_few_stems(content: Sequence[str]) -> bool:
+    """Return True if hardly any words are distinct that say something by themselves.
+
+    Words that are inflected or misspelt count as one: "a red kite, red kites, a red kiite".
+    """
+    stems = {word[:STEM] if word.isalpha() else word for word in content}
+    return len(content) >= FEW_WORDS and len(stems) <= len(content) * MIN_DISTINCT
+
+
 def is_plain(word: str, emphasized: Set[str] = EMPHASIS) -> bool:
     """Return True if nobody says a word three times for emphasis; a letter or a number is none."""
     return word not in emphasized and len(word) > 1 and not word.isdigit()
@@ -185,7 +215,8 @@ def in_a_row(
 ) -> bool:
     """Return True if a phrase of `k` words stands `turns.get(k, long_turns)` times in a row.
 
-    That is three times at least, but for phrases of four words and more.
+    That is three times at least, but for phrases of four words and more. What may be repeated for
+    emphasis, or as a pattern, stands `EMPHASIS_TURNS` times.
     """
     if not any(map(eq, words, words[1:])) and not repeats_four(words):
         return False
@@ -205,13 +236,21 @@ def in_a_row(
             continue
         needed = (turns.get(length, long_turns) - 1) * length
         run = 0
-        for first, second in zip(words, words[length:], strict=False):
+        for end, (first, second) in enumerate(zip(words, words[length:], strict=False), start=1):
             run = run + 1 if first == second else 0
             if run >= needed and (
-                length > 1 or run >= EMPHASIS_TURNS - 1 or is_plain(first, emphasized)
+                run >= (EMPHASIS_TURNS - 1) * length
+                or not may_stand_again(words[end - length : end], emphasized)
             ):
                 return True
     return False
+
+
+def may_stand_again(phrase: Sequence[str], emphasized: Set[str]) -> bool:
+    """Return True if a good caption may have this phrase some times in a row."""
+    if len(phrase) == 1:
+        return not is_plain(phrase[0], emphasized)
+    return COLORS.issuperset(phrase)
 
 
 def is_monotonous(words: Sequence[str]) -> bool:

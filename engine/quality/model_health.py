@@ -18,6 +18,7 @@ from engine.quality.facts import FactSums
 from engine.quality.near_duplicates import SAMPLE, find_near_duplicates
 from engine.quality.shard_health import (
     COUNTED,
+    CUT_WITHIN_SENTENCE,
     LONGEST,
     Flags,
     Hashes,
@@ -34,8 +35,8 @@ SAME_AS_OTHER = 1 << 14
 """The bit beside those of `Defect` that says that another model has the same caption."""
 MENDED = Defect.TRUNCATED | Defect.REASONING | Defect.BEYOND_CLIP
 """Defects that spoil no caption: shearing cuts the first two, and CLIP the third."""
-SPOILS = sum(DEFECT_NAMES.values()) & ~MENDED
-"""The defects of a caption by itself that make it defective."""
+SPOILS = sum(DEFECT_NAMES.values()) & ~MENDED | CUT_WITHIN_SENTENCE
+"""The bits of what makes a caption defective by itself."""
 FLAGS = DEFECT_NAMES | {"same_as_other": SAME_AS_OTHER}
 """The bits by which captions with each name are found."""
 

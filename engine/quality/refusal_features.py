@@ -8,6 +8,9 @@ from engine.quality.refusal_words import OTHER, kind_of, stem
 from engine.quality.words import QUOTED
 
 TOKEN = re.compile(r"[^\W_]+|[.,;:!?()\n\u2014\u2013]")
+OPEN_QUOTE = re.compile(r"(?<=\w )[\"\u201c][^\"\u201c\u201d]*\Z")
+"""A quotation mark within a text that nothing closes, as where a text was cut within what it
+quotes."""
 OPENED = ("{", "[", "<", "`", "(")
 CLOSED = ("}", "]", ">", "`", ")")
 """Signs around a refusal in some form of data, in which nothing is left out as quoted."""
@@ -34,7 +37,9 @@ def unquoted(text: str) -> str:
     plain = text[:LONGEST].strip().lower().replace("\u2019", "'")
     if plain.startswith(OPENED) and plain.endswith(CLOSED):
         return plain
-    return plain[1:-1] if QUOTED.fullmatch(plain) else QUOTED.sub(" , ", plain)
+    if QUOTED.fullmatch(plain):
+        return plain[1:-1]
+    return OPEN_QUOTE.sub(" , ", QUOTED.sub(" , ", plain))
 
 
 def clauses_of(text: str) -> list[list[str]]:

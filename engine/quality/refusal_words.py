@@ -40,11 +40,11 @@ what: what which
 """
 """Kinds of words of which nearly each refusal has one, in the forms in which they are written."""
 WEAK_CUE_KINDS = """
-missing: damaged blank empty broken na expired lost deleted unknown dead
+missing: damaged blank empty broken na expired lost deleted unknown dead offline
 error: problem problems issue issues trouble difficulty difficulties wrong
 hard: hard difficult blurry blurred
 refuse: rather
-block: blocked hidden stopped
+block: blocked hidden stopped filter
 beyond: beyond against conflicts outside terms
 where: where
 only: only
@@ -133,7 +133,7 @@ OBJECTS = frozenset(
     """
     image images picture pictures photo photos photograph photographs file files attachment
     attachments link url input upload caption captions description answer output response request
-    prompt question content chat conversation n model system
+    prompt question content chat conversation n model system information context detail data
     """.split()  # noqa: SIM905
 )
 """What a model that refuses speaks of."""

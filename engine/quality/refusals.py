@@ -13,13 +13,14 @@ import re
 from collections.abc import Sequence, Set
 from functools import cache
 
+from engine.quality.placeholders import is_placeholder
 from engine.quality.refusal_features import features_of, unquoted
 from engine.quality.refusal_phrases import FOREIGN_CUES, REFUSAL_ELSEWHERE
 from engine.quality.refusal_weights import BIAS, WEIGHTS
 from engine.quality.refusal_words import CUES, OBJECTS, WEAK_CUES
 
-LEAST_SCORE = 0.0
-"""A text that scores more is a refusal."""
+LEAST_SCORE = 0.05
+"""A text that scores more is a refusal: half of a tenth, to which the weights are rounded."""
 FEW_WORDS = 8
 """Distinct words of a text up to which a weak cue counts."""
 SENTENCE = re.compile(r"[^.!?]{12,200}\.(?=\s+\w)")
@@ -31,8 +32,11 @@ ANY_CUE = CUES | FOREIGN_CUES
 def is_refusal(text: str, words: Sequence[str], distinct: frozenset[str]) -> bool:
     """Return True if a model refuses in this text to caption the image.
 
-    `words` are those of the text (`words_of`), `distinct` the same as a set.
+    `words` are those of the text (`words_of`), `distinct` the same as a set. A placeholder, such
+    as "No caption", is no refusal.
     """
+    if is_placeholder(words):
+        return False
     if has_cue(distinct) and refuses_in_english(text):
         return True
     return (
@@ -45,7 +49,7 @@ def refuses_in_english(text: str) -> bool:
     """Return True if a text with a cue weighs as a refusal, or its first sentence does."""
     if score_of(text) > LEAST_SCORE:
         return True
-    first = SENTENCE.match(text)
+    first = SENTENCE.match(unquoted(text))
     return first is not None and score_of(first[0]) > LEAST_SCORE
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.quality.batch_finder import BatchFinder, Caption
+from engine.quality.cut_sentences import is_cut_within_sentence
 from engine.quality.defects import EMPTY, LEAD_IN, LEAK, DefectFinder
 from engine.quality.facts import FactSums, OriginalFacts
 from engine.quality.shearing_sums import ShearingSums
@@ -26,6 +27,8 @@ NO_LEAD_IN_LEFT = 1 << 13
 """The bit that says that shearing cut the lead-in that `Defect.LEAD_IN` found in the raw text."""
 NO_LEAK_LEFT = 1 << 10
 """The same of all leaks that `Defect.LEAK` found."""
+CUT_WITHIN_SENTENCE = 1 << 9
+"""The bit that says that shearing cut the caption at a full stop that ends no sentence."""
 HASH_BYTES = 8
 """Bytes of a text's hash: among a hundred million texts, two have the same one by chance with a
 probability of 0.0003."""
@@ -40,7 +43,8 @@ LONGEST = 200
 Hashes = NDArray[np.uint64]
 """A hash of each record's sheared text, 0 where there is none."""
 Flags = NDArray[np.uint16]
-"""The bits of `Defect`, `COUNTED`, `NO_LEAD_IN_LEFT` and `NO_LEAK_LEFT` of each record."""
+"""The bits of `Defect`, `COUNTED`, `NO_LEAD_IN_LEFT`, `NO_LEAK_LEFT` and `CUT_WITHIN_SENTENCE` of
+each record."""
 Lengths = NDArray[np.int64]
 """The number of captions of 0, 1, ... `LONGEST` words, the last with all longer ones. A word is
 here what stands between blanks, so that raw texts are measured quickly."""
@@ -128,6 +132,9 @@ class ShardHealth(msgspec.Struct):
                 self.flags[i] |= NO_LEAD_IN_LEFT
             if cut & LEAK:
                 self.flags[i] |= NO_LEAK_LEFT
+        if is_cut_within_sentence(raw, sheared):
+            self.flags[i] |= CUT_WITHIN_SENTENCE
+            self.shearing.cut_within_sentence += 1
         raw_words = count_words(raw)
         # Most captions of which shearing cuts nothing are the same text.
         sheared_words = raw_words if raw == sheared else count_words(sheared)

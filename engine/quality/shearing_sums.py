@@ -27,6 +27,8 @@ class ShearingSums(msgspec.Struct):
     """Captions of which a lead-in, or the marker of a list, was cut."""
     reasoning_cut: int = 0
     """Captions of which a model's reasoning was cut."""
+    cut_within_sentence: int = 0
+    """Captions that were cut at a full stop that ends no sentence, counted by `ShardHealth`."""
 
     def add(self, raw: str, sheared: str, raw_words: int, sheared_words: int, defects: int) -> None:
         """Count a caption of so many words, with its defects as bits."""

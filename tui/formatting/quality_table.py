@@ -118,6 +118,8 @@ def shearing_rows(qualities: Sequence[ModelQuality]) -> Iterator[Sequence[str]]:
     yield row("  sentences", lambda each: f"{each.sums.sentences_cut:,}")
     yield row("  lead-ins", lambda each: f"{each.sums.lead_ins_cut:,}")
     yield row("  reasoning", lambda each: f"{each.sums.reasoning_cut:,}")
+    if any(each is not None and each.sums.cut_within_sentence for each in shearing):
+        yield row("  within a sentence", lambda each: f"{each.sums.cut_within_sentence:,}")
     yield row(
         "  agreement before and after",
         lambda each: before_and_after(each.raw_agreement, each.sheared_agreement, decimals),

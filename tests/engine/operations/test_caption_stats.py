@@ -47,6 +47,7 @@ def model_log(small: SmallProject, task_id: int, family: str, prompt: str) -> Mo
         ("a dog and", "length", {"raw_words": 3, "sheared_words": 3, "unfinished": 1}),
         ("I'm sorry, no", "stop", {"raw_words": 3, "sheared_words": 3, "refusals": 1}),
         ("\u201cSorry, no", "stop", {"raw_words": 2, "sheared_words": 2, "refusals": 1}),
+        ("A gull. I cannot", "stop", {"raw_words": 4, "sheared_words": 2, "cut": 1}),
         ("USER: a dog", "stop", {"raw_words": 3, "sheared_words": 3, "leaks": 1}),
         (f"{PROMPT} x", "stop", {"raw_words": 6, "sheared_words": 6, "leaks": 1}),
     ],

@@ -98,6 +98,16 @@ def test_the_quality_of_a_project(project: SmallProject) -> None:
     assert shards == [(0, 2, 0), (1, 2, 1), (2, 0, 0)]
 
 
+def test_captions_that_are_cut_within_a_sentence_are_told(project: SmallProject) -> None:
+    project.write_log(1, [said(0, "Capt. Ames steers a boat"), said(1, "A boat. It is red")])
+    models = measured(project)
+    quality = models["dry-run"].as_dict(with_shards=False)
+    assert quality["shearing"]["cut_within_sentence"] == quality["defective"] == 1
+    lines = list(quality_lines(list(models.values()), with_shards=False))
+    (line,) = (line for line in lines if "within a sentence" in line)
+    assert line.split()[-3:] == ["-", "1", "0"], "of the original, and of both models"
+
+
 def test_one_model_and_none_of_that_name(project: SmallProject) -> None:
     assert list(measured(project, names=["served"])) == ["original", "served"]
     with pytest.raises(BadInput, match="no model 'x': it has dry-run, served"):

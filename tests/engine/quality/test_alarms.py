@@ -50,6 +50,8 @@ def test_every_name_has_its_limits_and_words() -> None:
         (figures(lead_ins=200, no_caption=150), {"lead_ins": "warned", "no_caption": "stopped"}),
         (figures(unheard_of=200), {}),
         (figures(0), {}),
+        (figures(100, no_caption=49, leaks=5), {"no_caption": "warned", "leaks": "warned"}),
+        (figures(100, no_caption=100), {"no_caption": "stopped"}),
     ],
 )
 def test_too_many(seen: Figures, found: Mapping[str, str]) -> None:
@@ -117,6 +119,14 @@ def test_a_record_is_read_as_it_was_written() -> None:
     assert HealthRecord.of(record.text) == record
     for text in ("", "[", "[1]", '{"states": {"loops": "gone"}}', '{"figures": 3}', "[" * 10_000):
         assert HealthRecord.of(text) == HealthRecord()
+
+
+def test_answers_without_a_caption_are_no_captions() -> None:
+    seen = figures(85, no_caption=15, leaks=21)
+    assert seen.says("leaks", " of otter") == "21 of 70 captions of otter have leaks"
+    assert seen.says("no_caption", " of otter") == "15 of 85 answers of otter hold no caption"
+    assert (seen.share("leaks"), seen.share("no_caption")) == (0.3, 15 / 85)
+    assert figures(3, no_caption=3).share("leaks") == 0
 
 
 def test_bad_news_of_a_few() -> None:

@@ -21,7 +21,7 @@ CAPTIONS = (
     # What is kept holds them.
     ("qwen-vl", "paper", "A dog on a lawn {caption}. It runs", ("leaks",)),
     ("llava-1.5", "paper", "Sure! Here is a caption: A dog on a lawn.", ("lead_ins",)),
-    ("hf", "paper", '<think>A dog?</think>{"caption": "A dog on a lawn"}', ("leaks", "reasoning")),
+    ("hf", "paper", '<think>A dog?</think>{"caption": "A dog on a lawn"}', ("reasoning",)),
     ("otter", "paper", "What do you see here? A dog. USER: and now?", ("leaks",)),
     # Nothing is kept.
     ("minigpt-4", "paper", "###Human: What else?", ("empty", "leaks")),

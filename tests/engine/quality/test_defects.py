@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.quality.defects import Defect, DefectFinder, is_placeholder
+from engine.quality.defects import Defect, DefectFinder
+from engine.quality.placeholders import is_placeholder
 from engine.quality.words import words_of
 from tests.engine.quality import caption_cases as cases
 
@@ -85,6 +86,17 @@ def test_other_defects(text: str, finish: str, defect: Defect) -> None:
         ("a man who walks to", False),
         ("a man walks to", True),
         ("A boat is", True),
+        ("the cliff they dive out of", False),
+        ("a medal she is proud of", False),
+        ("what a rope is made of", False),
+        ("A map of where they have been", False),
+        ("the fans he is surrounded by", False),
+        ("A tram passes by", False),
+        ("a twin who asks which is which", False),
+        ('A shop called "Fresh"', False),
+        ('a " quick stop " sign', False),
+        ('a 12" ruler', False),
+        ("a \u201efrei\u201c sign", False),
     ],
 )
 def test_a_text_breaks_off_with_a_word_that_is_no_name(text: str, is_cut: bool) -> None:
@@ -109,13 +121,24 @@ def test_a_sign_that_is_written_again_and_again_is_a_loop(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["N/A", "n.a.", "None", "[null]", "Untitled", "unknown.", "Not available", "<none>"]
+    "text",
+    [
+        *("N/A", "n.a.", "None", "[null]", "Untitled", "unknown.", "Not available", "<none>"),
+        *("<blank>", "(empty)", "Unanswerable.", "No response", "(no caption)", "Undefined"),
+        "Lorem ipsum dolor sit amet, consectetur adipiscing elit.",
+    ],
 )
 def test_a_placeholder_is_no_caption(text: str) -> None:
     assert defects_of(text) & Defect.EMPTY
 
 
-@pytest.mark.parametrize("text", ["none of them", "Unknown soldier", "null island", "an untitled"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("none of them", "Unknown soldier", "null island", "an untitled", "An empty street"),
+        *("Blank canvas", "A poster with the text Lorem ipsum dolor sit amet", "Lorem ipsum sign"),
+    ],
+)
 def test_a_caption_with_the_word_of_a_placeholder_is_one(text: str) -> None:
     assert not defects_of(text) & Defect.EMPTY
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine.quality.placeholders import is_placeholder
 from engine.quality.refusal_features import unquoted
 from engine.quality.refusal_phrases import REFUSAL_ELSEWHERE
 from engine.quality.refusal_weights import BIAS
@@ -310,6 +311,61 @@ ODD_OTHERS = (
     "The model on the left does not carry a handbag",
     "Due to fog, the bridge can hardly be seen in this image",
 )
+TALK = (
+    "Okay, now I need to put the scene into one sentence.",
+    "I need to stay below twenty tokens.",
+    "I should check whether the caption is short enough.",
+    "My task is to name the main subject, which is a heron.",
+    "We need to answer in a single sentence.",
+    "The user wants to have one line about this photo.",
+    "The user is not asking for a long text.",
+    "To describe the scene, I'd name the bridge first.",
+    "The caption should not be longer than one line.",
+    "Given the prompt, I will name the bridge and the river.",
+    "Let me read the instruction again.",
+    "You are an AI assistant that writes alternative texts.",
+    "You are given a photo and must describe it.",
+    "Your job is to caption the photo.",
+    "Provide an accurate one-line description of the photo.",
+    "Please give me one line about the picture.",
+    "Please summarize the photo.",
+    "Can you describe the given photo?",
+    "What is going on in this photo?",
+    "What else do you want to learn about the photo?",
+    "Would you like some more details about this photo?",
+    "Should I write a longer caption for you?",
+    "Yes, I can view this photo.",
+    "Sure, I see the photo that you sent.",
+    'I\'d title this photo "The last ferry".',
+    "Here's a simple, short caption for your photo:",
+    "Thank you for sending me this photo!",
+    "What a wonderful photo!",
+)
+"""What a model says beside a caption, which refuses nothing: plans, its prompt, words to the
+user."""
+SIGNS = (
+    "sign that says no selfies please",
+    "a board which says please no tripods",
+    "notice that reads no filming in this hall",
+    "A dialog box says that the disk is full and cannot be used",
+    'A phone shows the message "Could not load picture. Tap to retry."',
+    'A phone shows the message "Could not load picture',
+)
+NEAR_REFUSALS = (
+    "Shall we turn to another topic?",
+    "Let's speak of something different.",
+    "I have never learned to answer this sort of question.",
+    "I haven't learned to respond to that yet. Do you want to ask me something else?",
+    "The image service is offline, try again later.",
+    "My image model is offline just now.",
+    "finish_reason: content_filter",
+    "content_filter",
+    "Insufficient information.",
+    "insufficient context",
+    "Sorry, famous people are off limits.",
+    "Apologies, faces are a no-go.",
+)
+"""Refusals that do not say what cannot be done."""
 ELSEWHERE = (
     "Lo siento, pero no puedo describir a esta persona.",
     "No tengo acceso a la foto que mencionas.",
@@ -356,7 +412,8 @@ def refuses(text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("texts", "most_missed"), [(REFUSALS, 0.05), (cases.REFUSALS, 0.05), (ODD_REFUSALS, 0.1)]
+    ("texts", "most_missed"),
+    [(REFUSALS, 0.05), (cases.REFUSALS, 0.05), (ODD_REFUSALS, 0.1), (NEAR_REFUSALS, 0.1)],
 )
 def test_refusals_are_found_in_wordings_that_are_no_examples(
     texts: Sequence[str], most_missed: float
@@ -366,7 +423,8 @@ def test_refusals_are_found_in_wordings_that_are_no_examples(
 
 
 @pytest.mark.parametrize(
-    ("texts", "most_wrong"), [(OTHERS, 0.05), (cases.GOOD, 0.01), (ODD_OTHERS, 0.05)]
+    ("texts", "most_wrong"),
+    [(OTHERS, 0.05), (cases.GOOD, 0.01), (ODD_OTHERS, 0.05), (TALK, 0.2), (SIGNS, 0)],
 )
 def test_what_sounds_like_a_refusal_is_hardly_ever_taken_for_one(
     texts: Sequence[str], most_wrong: float
@@ -378,6 +436,11 @@ def test_what_sounds_like_a_refusal_is_hardly_ever_taken_for_one(
 @pytest.mark.parametrize("text", ELSEWHERE)
 def test_a_refusal_in_another_language_is_found(text: str) -> None:
     assert refuses(text)
+
+
+@pytest.mark.parametrize("text", ["null", "None.", "<no caption>", "(no description)", "n/a"])
+def test_a_placeholder_is_no_refusal(text: str) -> None:
+    assert not refuses(text)
 
 
 @pytest.mark.parametrize("text", cases.OTHER_LANGUAGES)
@@ -411,14 +474,17 @@ def test_what_a_caption_quotes_does_not_count(text: str, is_found: bool) -> None
 @given(TEXTS)
 @example("the image is not available")
 @example("image unavailable")
+@example("caption unavailable")
 @example("the caption is empty")
 @example("the dog is hidden")
 @example("the image is broken and the dog and the cat sit in a red box")
 @example("no puedo")
 @example("\u62b1\u6b49")
 def test_a_refusal_is_what_the_weights_or_the_other_languages_find(text: str) -> None:
-    expected = (has_cue(set(words_of(text))) and refuses_in_english(text)) or (
-        REFUSAL_ELSEWHERE.match(unquoted(text)) is not None
+    words = words_of(text)
+    expected = not is_placeholder(words) and (
+        (has_cue(set(words)) and refuses_in_english(text))
+        or REFUSAL_ELSEWHERE.match(unquoted(text)) is not None
     )
     assert refuses(text) == expected
 
@@ -447,6 +513,7 @@ def test_no_example_is_tested_here() -> None:
     examples = {tuple(words_of(text)) for text in train_refusals.read_examples()[0]}
     tested = (
         *(*REFUSALS, *OTHERS, *ODD_REFUSALS, *ODD_OTHERS, *cases.REFUSALS, *cases.GOOD),
+        *(*TALK, *SIGNS, *NEAR_REFUSALS),
         *(*held_out("refusals"), *held_out("captions")),
     )
     assert len(examples) > 2000

@@ -60,6 +60,6 @@ def test_sentences_are_counted_by_their_marks(text: str, sentences: int) -> None
 
 
 def test_sums_add_up() -> None:
-    total = ShearingSums(1, 2, 3, 4, 5, 6)
-    total.add_sums(ShearingSums(1, 1, 1, 1, 1, 1))
-    assert total == ShearingSums(2, 3, 4, 5, 6, 7)
+    total = ShearingSums(1, 2, 3, 4, 5, 6, 7)
+    total.add_sums(ShearingSums(1, 1, 1, 1, 1, 1, 1))
+    assert total == ShearingSums(2, 3, 4, 5, 6, 7, 8)

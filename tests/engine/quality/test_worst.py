@@ -8,7 +8,12 @@ import pytest
 from engine.quality.defects import Defect
 from engine.quality.facts import FactSums
 from engine.quality.model_health import SAME_AS_OTHER, ModelHealth, ShardFigures
-from engine.quality.shard_health import COUNTED, NO_LEAD_IN_LEFT, NO_LEAK_LEFT
+from engine.quality.shard_health import (
+    COUNTED,
+    CUT_WITHIN_SENTENCE,
+    NO_LEAD_IN_LEFT,
+    NO_LEAK_LEFT,
+)
 from engine.quality.shearing_sums import ShearingSums
 from engine.quality.worst import worst_of
 
@@ -70,6 +75,8 @@ def test_what_shearing_mends_makes_no_caption_defective() -> None:
     model = ModelHealth("otter", [shard([mended, LOOP, 0], [1, 2, 2]), shard([0, LEAK], [2, 0])])
     assert model.defective() == [2, 2], "a loop and a duplicate, then a duplicate and a leak"
     assert ModelHealth("otter").defective() == []
+    model = ModelHealth("otter", [shard([CUT_WITHIN_SENTENCE, 0, mended], [1, 2, 3])])
+    assert model.defective() == [1], "what shearing cut within a sentence is no caption"
     cut = LEAK | Defect.REASONING.value | NO_LEAK_LEFT
     left = LEAK | Defect.REASONING.value
     model = ModelHealth("otter", [shard([cut, cut | LOOP, left], [1, 2, 3])])

@@ -198,7 +198,19 @@ def test_answers_without_a_caption_count_and_other_failures_do_not(tmp_path: Pat
     assert feed.record.figures.captions == 0
     feed.send((ErrorRow(i, "no_caption", "the answer is empty") for i in count(200)), 200)
     (alarm,) = feed.alarms
-    assert alarm.startswith("stopped, since 200 of 200 captions are missing: look at template")
+    assert alarm.startswith("stopped, since 200 of 200 answers hold no caption: look at template")
+
+
+def test_answers_without_a_caption_are_not_among_the_captions_of_another_alarm(
+    tmp_path: Path,
+) -> None:
+    feed = Feed(tmp_path / "run")
+    empty = (ErrorRow(i, "no_caption", "the answer is empty") for i in count())
+    both = enumerate(zip(mixed(0.1), empty, strict=False))
+    rows = (caption if i % 4 else answer for i, (caption, answer) in both)
+    feed.send(rows, 200)
+    said = [alarm.partition(":")[0] for alarm in feed.alarms]
+    assert sorted(said) == ["20 of 150 captions loop", "50 of 200 answers hold no caption"]
 
 
 def test_what_is_looked_at_is_bounded(tmp_path: Path) -> None:

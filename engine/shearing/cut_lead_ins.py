@@ -12,6 +12,7 @@ from engine.shearing.headings import HEADING as REASONING_HEADING
 from engine.shearing.lead_ins import (
     ADJECTIVES,
     ARROW,
+    ARTICLE,
     CAPTION_WORD,
     CONSENT,
     COUNTED,
@@ -119,6 +120,7 @@ NO_ITEM = re.compile(
 )
 """Words behind an ordinal number with a full stop, as in "1. FC K\u00f6ln" and "1. Mai"; an
 abbreviation may be one."""
+IS_ARTICLE = re.compile(rf"{ARTICLE}\Z", re.IGNORECASE)
 CUT_WORDS = frozenset(
     """
     absolutely all alright alt as below bien brief caption certainly claro com con description
@@ -161,14 +163,16 @@ def without_lead_in(text: str, whole_list: bool = False) -> str:
 def without_marker(text: str, whole_list: bool = False, any_number: bool = False) -> str:
     """Return the first item of a list without its marker; the same object if there is no list.
 
-    With `whole_list`, the other items stay. With `any_number`, a list may begin with "7.", which
-    is a part of the caption otherwise, as in "7. Sinfonie".
+    With `whole_list`, the other items stay. With `any_number`, a list may begin with "7." before
+    any word; otherwise only before an article, for "7. Sinfonie" is a part of the caption.
     """
     item = ITEM.match(text)
     if item is None:
         return text
-    if item["stop"] and (NO_ITEM.match(item["word"]) or not (any_number or item["number"] == "1")):
-        return text
+    if item["stop"]:
+        is_marker = any_number or item["number"] == "1" or IS_ARTICLE.match(item["word"])
+        if NO_ITEM.match(item["word"]) or not is_marker:
+            return text
     rest = text[item.end() :]
     return rest if whole_list else NEXT_ITEM.split(rest, maxsplit=1)[0]
 

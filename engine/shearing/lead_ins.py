@@ -136,8 +136,10 @@ STARTS = (
     r"\s*[*_]*[:\uff1a]\s",
 )
 """Patterns of the beginning of a text in lower case."""
+ARTICLE = any_of("an? | the | this | there | two | three")
+"""What begins an item of a list, behind any number: "2. A dog", but not "7. Sinfonie"."""
 MARKERS = (
-    r"[(\[]?(?:1\.|\d{1,2}[)\]])\s",
+    rf"[(\[]?(?:1\.|\d{{1,2}}[)\]]|\d{{1,2}}\.(?=\s+{ARTICLE}\b))\s",
     rf"{EMOJI}\s+(?=[\w\"'*])",
     r"\d{1,2}\s?[:-]\s+[a-z]",
     r"\(?[a-z]\)\s",

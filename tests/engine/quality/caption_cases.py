@@ -636,6 +636,7 @@ LEAKS = (
     "Thought process:",
 )
 LEAD_INS = (
+    "4. An owl in a barn",
     "Sure! Here is a caption: a dog",
     "Sure, here's a description of the image: A dog",
     "Certainly! The image shows a dog",

@@ -182,6 +182,8 @@ def test_a_caption_is_not_cut(text: str) -> None:
     [
         ("1. A red ball on grass\n2. It is big", "A red ball on grass"),
         ("**1.** A red ball on grass\n**2.** It is big", "A red ball on grass"),
+        ("4. An owl in a barn\n5. A barn", "An owl in a barn"),
+        ("7. Symphony of a composer", "7. Symphony of a composer"),
         ("Sure! Here are three captions:\n\n- A dog runs\n- A cat", "A dog runs"),
         ("1. FC Köln wins. It is a club.", "1. FC Köln wins."),
         ("Two ideas:\n* 'A dog runs'\n* 'A cat'", "A dog runs"),

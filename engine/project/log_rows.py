@@ -55,6 +55,7 @@ import msgspec
 
 from engine.protocol.caption_row import (
     ASKED_AGAIN,
+    NOT_BETTER,
     TOKEN_COUNT_LIMIT,
     AskedAgainRow,
     CaptionRow,
@@ -98,6 +99,8 @@ READMITTED_KIND = "readmitted"
 """The error of a row that takes an excluded record back."""
 NOT_IMPORTED_KIND = "not_imported"
 """The error of a record for which the files of an imported model had no caption."""
+OF_A_CAPTION = (ASKED_AGAIN, NOT_BETTER)
+"""The errors of rows that say something of a caption before them, and nothing without one."""
 UNTRIED_KIND = "untried"
 """The error that stands for the last one of a record that has no row yet."""
 
@@ -231,6 +234,8 @@ def apply_row(contents: LogContents, row: Row, redone: bool) -> None:
     """Add the next row of a log to its contents, by the first table above."""
     i = row.i
     contents.rows += 1
+    if isinstance(row, ErrorRow) and row.error in OF_A_CAPTION and i not in contents.captions:
+        return  # damage has taken the caption, and the record is captioned as any other
     contents.flags[i] &= ~AGAIN
     contents.asked_again.pop(i, None)
     if isinstance(row, AskedAgainRow) and i in contents.captions:

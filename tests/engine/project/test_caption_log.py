@@ -110,6 +110,22 @@ def test_the_last_caption_counts_and_an_error_never_replaces_one(tmp_path: Path)
     assert contents.rows == 4
 
 
+@pytest.mark.parametrize("kind", ["asked_again", "not_better"])
+def test_a_record_whose_caption_damage_has_taken_is_asked_for_as_any_other(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "00000.jsonl"
+    rows = caption(0), ErrorRow(0, kind, "loops"), caption(1)
+    text = "".join(f"{line_of(row)}\n" for row in rows)
+    path.write_text(text)
+    whole = CaptionLog(path, 2)
+    assert (whole.captioned, whole.failed) == (2, 0)
+    path.write_text(text.replace('"raw"', '"r w"', 1))
+    log = CaptionLog(path, 2)
+    assert (log.captioned, log.failed, log.foreign, log.rows) == (1, 0, 1, 2)
+    assert [log.missing(i) for i in range(2)] == [True, False]
+
+
 def test_a_record_is_written_once_until_it_is_asked_for_again(tmp_path: Path) -> None:
     path = tmp_path / "00000.jsonl"
     log = CaptionLog(path, 3)

@@ -167,6 +167,6 @@ def test_hostile_image_names_and_a_resized_window(terminal: Terminal, tmp_path: 
     for width, height in ((80, 24), (200, 60)):
         terminal.tmux("resize-window", "-x", str(width), "-y", str(height))
         wait_for(partial(terminal.has_corner_at, width), 60, 0.2)
-        assert "[3 Samples]" in terminal.screen()
+        terminal.wait_for_text("[3 Samples]")
     terminal.keys("j", "j", "j", "1", "5", "2")
     assert "Traceback" not in terminal.wait_for_text("Shards]")

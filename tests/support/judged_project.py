@@ -48,7 +48,8 @@ def raw_caption(model: str, number: int) -> str:
     if model == "llava-1.5" and number == 9:
         return HOSTILE_CAPTION
     animal, place = ANIMALS[number % 5], PLACES[number % 4]
-    return f"A {animal} number {number} of {model} is near {place}. It looks at the camera"
+    name = model.replace(".", "")  # mode `paper` would end the caption there
+    return f"A {animal} number {number} of {name} is near {place}. It looks at the camera"
 
 
 def make_judged_project(

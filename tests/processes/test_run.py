@@ -127,9 +127,8 @@ def test_a_retried_shard_is_done_again_and_the_others_are_not(
 def test_pause_resume_stop_and_a_second_run(
     run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(
-        "MISBEHAVIOUR_SECONDS", "1"
-    )  # so that the run has not ended when a slow machine asks it
+    # So that the run has not ended when a slow machine comes to ask it.
+    monkeypatch.setenv("MISBEHAVIOUR_SECONDS", "1")
     project = run("run", "--shard-size", 20)
     with slow_run(project, monkeypatch) as running:
         wait_for(lambda: status(project)["models"][0]["captioned"] > 0, every=0.2)

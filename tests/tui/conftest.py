@@ -224,12 +224,18 @@ async def settle(pilot: Pilot[Path], drawn: bool = True) -> None:
 
 
 async def steady(pilot: Pilot[Path]) -> None:
-    """Wait until the screen does not change any more."""
-    for _ in range(50):
+    """Wait until the screen has not changed for three pauses.
+
+    One is not enough: on a loaded machine a pause can end before a timer's message is handled.
+    """
+    unchanged = 0
+    for _ in range(60):
         await settle(pilot)
         await pilot.pause(0.05)
-        if not draw(pilot.app):
+        unchanged = 0 if draw(pilot.app) else unchanged + 1
+        if unchanged == 3:
             return
+    raise AssertionError("the screen never stopped changing")
 
 
 def run_shell_command(command: str) -> None:

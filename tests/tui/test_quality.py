@@ -143,7 +143,7 @@ async def test_o_goes_to_the_lowest_scores(tmp_path: Path) -> None:
         await press(pilot, "j", "tab", "G")
         assert defects.current is not None
         assert defects.current.name == "score clip"
-        assert "score of clip: 0.480, the mean" in label_text(app, "#example")
+        assert "score of clip: 0.506, the mean" in label_text(app, "#example")
         await press(pilot, "k", "o")
         await until(pilot, lambda: isinstance(app.screen, Samples))
         table = app.screen.query_one(RecordTable)

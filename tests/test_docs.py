@@ -39,6 +39,9 @@ OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z_-]+)")
 SETTING = re.compile(r"(?<![\w-])([a-z_]+)=(?:yes|no|int8|fp8|FOLDER|\d+)(?![\w.:])")
 VARIABLE = re.compile(r"\b(?:MLLMAUG|SOAK|MISBEHAVIOUR)_[A-Z_]+")
 KEY_ROW = re.compile(r"^\| ([^|`]{1,12}) \| [^|]*\|$", re.MULTILINE)
+TABLE = re.compile(r"(?:^\|.*\|$\n?)+", re.MULTILINE)
+BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
+"""A bar that Markdown takes for the end of a cell, also within code: `\\|` is none."""
 
 OTHER_PROGRAMS = {
     "--num-gpus",
@@ -188,6 +191,14 @@ def key_table(text: str) -> str:
     return found[1] if found else ""
 
 
+def split_rows(text: str) -> Iterator[str]:
+    """Rows that have more or fewer cells than the first row of their table."""
+    for table in TABLE.findall(text):
+        rows = table.splitlines()
+        cells = [len(BETWEEN_CELLS.findall(row)) for row in rows]
+        yield from (row for row, count in zip(rows, cells, strict=True) if count != cells[0])
+
+
 def bench_options() -> set[str]:
     """The options of the benches."""
     sources = (ROOT / "tests/bench").glob("*.py")
@@ -214,6 +225,7 @@ def test_what_a_page_names_exists(page: Path) -> None:
         "settings": unknown_settings(text),
         "variables": unknown_variables(text, python_sources()),
         "keys": unknown_keys(key_table(text)),
+        "rows": split_rows(text),
     }
     assert {kind: names for kind, found in problems.items() if (names := list(found))} == {}
 
@@ -338,6 +350,8 @@ def test_planted_mistakes_are_reported(tmp_path: Path) -> None:
     assert list(unknown_variables(text, "MLLMAUG_API_KEY")) == ["MLLMAUG_NOTHING"]
     assert list(broken_links(page, text)) == ["nowhere.md", "page.md#another-title"]
     assert list(unknown_keys("| é, p | what it does |\n")) == ["é"]
+    table = "| a | b |\n|---|---|\n| `x|y` | z |\n| `x\\|y` | z |\n"
+    assert list(split_rows(table)) == ["| `x|y` | z |"]
 
 
 def test_names_that_exist_are_not_reported(tmp_path: Path) -> None:

@@ -38,11 +38,11 @@ HEADING = rf"(?:#{{1,6}}\s+[*_]*|[*_]{{2,3}}){REASONING}[*_:]*[^\S\n]*\n"
 """A line of its own in Markdown that says that reasoning follows."""
 TIMED = re.compile(r"\s*[*_]*Thought for [^\n.]{1,30}[*_]*\n\s*")
 """What applications write in the place of reasoning: "Thought for 4 seconds"."""
-OPENING = re.compile(rf"\s*{SIGNS_BEFORE}{REASONING}(?:{ENDS}|\.\.\.[^\S\n]*\n)", re.IGNORECASE)
+OPENING = re.compile(rf"\s*{SIGNS_BEFORE}{REASONING}(?:{ENDS}|\.\.\.\s)", re.IGNORECASE)
 """A heading or a label of reasoning at the beginning of a text. "Thinking..." is Ollama's."""
 ANSWER = re.compile(
-    rf"\n[^\S\n]*(?:{SIGNS_BEFORE}(?:(?:short|image|suggested|my|the|proposed) )*"
-    rf"(?:{ANSWERS}|答案|标题|描述){ENDS}|\.\.\.done thinking\.?\s*)",
+    rf"\n[^\S\n]*{SIGNS_BEFORE}(?:(?:short|image|suggested|my|the|proposed) )*"
+    rf"(?:{ANSWERS}|答案|标题|描述){ENDS}|\.\.\.done thinking\.?\s*",
     re.IGNORECASE,
 )
 """The heading or the label of an answer behind it."""
@@ -63,7 +63,7 @@ def behind_reasoning(text: str) -> str:
         if ends:
             return text[ends[-1] :]
     head = text[:HEAD]
-    if not ("\n" in head or ":" in head or "\uff1a" in head):
+    if not ("\n" in head or ":" in head or "\uff1a" in head or "..." in head):
         return text
     timed = TIMED.match(text)
     if timed is not None:

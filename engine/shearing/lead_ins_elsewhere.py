@@ -20,6 +20,6 @@ THERE = any_of(r"""
 LABELS = any_of("""
     (?:bild)?beschreibung | bildunterschrift | descripción | leyenda | légende | descrizione |
     didascalia | descrição | legenda | beschrijving | onderschrift |
-    (?:图片|图像)?(?:描述|标题|说明)(?:如下)? | описание
+    (?:图片|图像)?(?:描述|标题|说明)(?:如下)? | 答案? | 回答 | описание
 """)
 """The words for a caption or a description, before a colon."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-FIRST = frozenset("\"\u201c\u201e\u00ab'\u2018*_`")
+FIRST = frozenset("\"\u201c\u201e\u00ab\u300c\u300e'\u2018*_`~")
 """The first signs of texts that may be marked as a whole."""
 MARKED = re.compile(
-    r"(?P<emphasis>[*_]{1,3}|`)?(?:"
+    r"(?P<emphasis>[*_]{1,3}|[`~])?(?:"
     r"(?P<quote>[\"\u201c\u201e\u00ab])(?P<quoted>[^\"\u201c\u201d\u00bb\n]*)[\"\u201c\u201d\u00bb]"
+    r"|[\u300c\u300e](?P<in_corners>[^\u300c-\u300f\n]*)[\u300d\u300f]"
     r"|(?P<single>['\u2018])(?P<in_single>(?:[^'\u2018\u2019\n]|(?<=\w)['\u2019](?=\w))*)['\u2019]"
     r"|(?(emphasis)(?P<plain>[^*_`\n]*)|(?!)))"
     r"(?(emphasis)\.?(?P=emphasis))\.?\Z"
@@ -40,7 +41,7 @@ def unmarked(text: str) -> str:
     marked = MARKED.match(text)
     if marked is None:
         return text
-    inner = marked["quoted"] or marked["in_single"] or marked["plain"] or ""
+    inner = marked["quoted"] or marked["in_corners"] or marked["in_single"] or marked["plain"] or ""
     return inner.strip()
 
 

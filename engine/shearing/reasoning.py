@@ -35,12 +35,22 @@ ANSWER_TAG = re.compile(r"</CONCLUSION>|<\|(?:begin|end)_of_box\|>")
 TOKEN = re.compile(
     r"<\|im_start\|>(?:\s*(?:assistant|user|system)\b)?"
     r"|<\|start_header_id\|>\w*<\|end_header_id\|>|<start_of_turn>(?:\s*model\b)?"
+    r"|<\|start_of_role\|>\w*<\|end_of_role\|>"
     r"|<\|turn>(?:\s*model\b)?|<turn\|>"
-    r"|<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|<(?:end_of_turn|end_of_utterance|s|bos|eos|pad|unk|eoa|eoh)>"
+    r"|<[|\uff5c][^<>|\uff5c\s]{1,40}[|\uff5c]>|<(?:end_of_turn|end_of_utterance|s|bos|eos|pad|eoa|eoh)>"
     r"|\[\|[a-z]{1,20}\|\]"
     r"|</s>|\[/?INST\]|<</?SYS>>"
 )
 """A chat token, with the role that follows it."""
+UNKNOWN, MARK_APART = "<unk>", re.compile(r" (?=[.,;:!?])")
+"""The token of a word that a model does not know, behind which the answer goes on, and a blank that
+it leaves before a mark."""
+IMAGE_TOKENS = re.compile(r"(?:\s*</?(?:image|img|imagehere)>)+\s*", re.IGNORECASE)
+"""The places of images in a prompt, which a model repeats before its answer."""
+ROLE = re.compile(r"(?:\s*(?:[Aa]ssistant|ASSISTANT|model)[^\S\n]*\n)+\s*(?=\S)")
+"""The role in a line of its own that chat templates write before an answer, without its tokens."""
+BARE_ROLE = "assistant"
+"""What is no answer between two tokens."""
 
 
 def answer_of(raw: str) -> str:
@@ -49,7 +59,7 @@ def answer_of(raw: str) -> str:
     Reasoning may lack its opening tag, which many templates put into the prompt, and its closing
     tag, if the cap on new tokens ended it. The answer then has no chat tokens, and ends before one
     that follows on a word. A question that tokens mark as the user's is no part of it, nor is
-    reasoning under a heading, nor what the answer is wrapped in.
+    reasoning under a heading, nor the role in a line before it, nor what the answer is wrapped in.
     """
     answer = raw
     # Searching for single signs is several times faster than the patterns.
@@ -57,6 +67,8 @@ def answer_of(raw: str) -> str:
         answer = behind_tags(raw)
     if "\n" in answer or "inal " in answer:
         answer = behind_reasoning(answer)
+        role = ROLE.match(answer)
+        answer = answer if role is None else answer[role.end() :]
     return unwrapped(answer) if answer.lstrip()[:1] in SIGNS or "</" in answer else answer
 
 
@@ -65,10 +77,15 @@ def behind_tags(raw: str) -> str:
     answer = without_reasoning(raw)
     if answer is not raw:
         answer = ANSWER_TAG.sub("", answer).strip()
+    if UNKNOWN in answer:
+        known = filter(None, map(str.strip, answer.split(UNKNOWN)))
+        answer = MARK_APART.sub("", " ".join(known))
     if TOKEN.search(answer) is not None:
         answer = behind_tokens(answer)
-        answer = next(filter(None, map(str.strip, TOKEN.split(answer))), "")
-    return answer
+        pieces = map(str.strip, TOKEN.split(answer))
+        answer = next((piece for piece in pieces if piece and piece != BARE_ROLE), "")
+    tokens = IMAGE_TOKENS.match(answer)
+    return answer if tokens is None else answer[tokens.end() :]
 
 
 def without_reasoning(raw: str) -> str:

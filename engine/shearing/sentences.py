@@ -17,8 +17,10 @@ import sentencex
 
 from engine.shearing.cut_lead_ins import without_lead_in
 from engine.shearing.headings import opens_with_reasoning
+from engine.shearing.inner_stops import LONGEST_FOLLOWING, ROMAN, goes_on
 from engine.shearing.marks import is_open, unmarked, without_markdown, without_open_mark
 from engine.shearing.reasoning import answer_of, is_reasoning
+from engine.shearing.titles import BOLD_LABEL
 from engine.shearing.turns import is_question
 
 STOP = re.compile(r"[.!?…。！？｡।॥۔؟։።]")
@@ -30,27 +32,20 @@ END_MARKS = r"###|<\|endofchunk\|>|<\|endoftext\|>|</s>|<PAD>"
 END_MARK = re.compile(END_MARKS)
 """One of the marks."""
 LINE_END = re.compile(
-    r"\n(?:(?<![:\n]\n)(?<!:\*\*\n)\s*\n|[^\S\n]*#[^\W\d]|[^\S\n]*[*_]{0,3}(?:(?:hash)?tags?"
+    r"\n(?:(?<![:\n]\n)(?<!:\*\*\n)\s*\n|[^\S\n]*#[^\W\d]"
+    rf"|(?<!:\n)(?<!:\*\*\n){BOLD_LABEL}|[^\S\n]*[*_]{{0,3}}(?:(?:hash)?tags?"
     r"|keywords?|notes?|source|credits?|categor(?:y|ies)|explanation|rationale|confidence"
-    r"|word count|(?:caption|option) ?\d)[*_]{0,3}\s*:)",
+    r"|word count|(?:caption|option) ?[\da-c])[*_]{0,3}\s*:)",
     re.IGNORECASE,
 )
 """The end of an answer at the end of a line: a blank line, unless a colon stands before it, or a
-line with tags, a note or another caption."""
+line with tags, a note, another caption or a label in bold type."""
+COUNT = re.compile(
+    r"\((?:word count: ?\d{1,3}|\d{1,3} (?:words?|characters?|tokens?))\)\Z", re.IGNORECASE
+)
+"""The number of its words, which a model writes behind a caption."""
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 """A lone surrogate: half of a character, which has no UTF-8."""
-NUMBER = re.compile(r"\W*\d{1,2}[.)\]]*")
-"""A text that is a number alone, such as that of a list's item."""
-LISTED = re.compile(r":\s+(?:1\.\s.*\s)?\d{1,2}\.\Z", re.DOTALL)
-"""The end of a text in which a list begins behind a colon, and goes on with a number."""
-ORDINAL = re.compile(r"\b\d{1,2}\.\Z")
-MONTH = re.compile(
-    r"(?:Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b"
-)
-"""The months behind a German ordinal number: "am 3. Oktober"."""
-LONGEST_MONTH = len("September") + 1
-IN_NAME = re.compile(r"(?:[!?][\"'”’»)]*|\b[IVX]{2,}\.)\Z")
-"""A mark that may be a part of a name, as in "Wham!" and "Henry VIII."."""
 OWN_END = re.compile(
     r"[….](?:(?:(?<=\w…)|(?<=\betc\.)|(?<=[a-z]{3}\.)\))\s+(?=[A-Z])"
     r"|(?<=[a-z]{2}\.)(?=(?:he|she|they|there|the)\s))"
@@ -63,13 +58,6 @@ ANSWER_START = re.compile(r"\s*(?:(?:<s>|Assistant:|GPT:|<answer>)\s*)*")
 PLAIN = re.compile(r"\s*+([A-Za-z, -]++)(?<=\w)\. ([A-Z]\S*+)")
 """A first sentence whose last word and the one after decide alone whether it ends there: without
 brackets, quotation marks, numbers or other stops."""
-ABBREVIATION_LIST = """
-approx avg ca cf ep est ft incl lbs max min ms oz pp tel vol
-mon tue tues wed thu thur thurs fri
-tbsp tsp sra srta dra
-"""
-ABBREVIATIONS = frozenset(ABBREVIATION_LIST.split())
-"""Abbreviations after which sentencex ends a sentence, although in captions more text follows."""
 DANGLING_LIST = """
 a an the and or but nor yet so as if than that which who whose while when where because
 about above across after against along among around at before behind below beneath beside
@@ -99,7 +87,10 @@ def first_sentence(raw: str, finish: str, max_words: int | None) -> tuple[str, b
 
 def split_by_sentencex(raw: str, finish: str) -> tuple[str, bool]:
     """Return the first sentence, and whether it reached its end, for any raw caption."""
-    text = without_markdown(unmarked(answer_parts(raw)[0]))
+    text = unmarked(answer_parts(raw)[0])
+    if text[-1:] == ")":
+        text = unmarked(COUNT.sub("", text))
+    text = without_markdown(text)
     first = split_first_sentence(text)
     ended = len(first) < len(text) or finish != "length" or SENTENCE_END.search(first) is not None
     bare = without_open_mark(unmarked(first))
@@ -142,7 +133,9 @@ def first_sentence_complete(raw: str, opened: bool = False) -> bool:
 @lru_cache(maxsize=1 << 16)
 def ends_sentence(last: str, following: str) -> bool:
     """True if the splitter ends a sentence after the word `last` and a full stop, before the word
-    `following`."""
+    `following`, whatever stands before them."""
+    if ROMAN.fullmatch(last) is not None:
+        return False
     return split_first_sentence(f"{last}. {following}") == f"{last}."
 
 
@@ -167,7 +160,7 @@ def sentences_in(text: str) -> Iterator[str]:
         if not sentence or is_paragraph or end == len(text):
             is_over = sentence != ""
         else:
-            is_over = not goes_on(sentence, text[end : end + LONGEST_MONTH], is_small)
+            is_over = not goes_on(sentence, text[end : end + LONGEST_FOLLOWING], is_small)
         if is_over:
             yield text[start:end]
             start = end
@@ -199,28 +192,6 @@ def all_sentences(raw: str) -> list[str]:
     if len(sentences) > 1 and not SENTENCE_END.search(sentences[-1]):
         sentences.pop()
     return sentences
-
-
-def goes_on(sentence: str, following: str, is_small: bool) -> bool:
-    """Return True if a sentence goes on where sentencex ends it, before the text that follows.
-
-    So it does after an abbreviation, after a number of a list or of a month, and in a name, unless
-    the text is small: without capitals at the beginning of its sentences.
-    """
-    if last_word(sentence) in ABBREVIATIONS or NUMBER.fullmatch(sentence) is not None:
-        return True
-    if not is_small and following[:1].islower() and IN_NAME.search(sentence[-20:]) is not None:
-        return True
-    if sentence[-2:-1].isdigit():
-        if LISTED.search(sentence) is not None:
-            return True
-        return MONTH.match(following) is not None and ORDINAL.search(sentence[-4:]) is not None
-    return sentence.endswith((":", ":**"))
-
-
-def last_word(sentence: str) -> str:
-    """Return the last word in lower case if a full stop follows it, otherwise an empty text."""
-    return sentence[:-1].rpartition(" ")[2].lower() if sentence.endswith(".") else ""
 
 
 def without_dangling(text: str) -> str:

@@ -17,7 +17,7 @@ from engine.shearing.cut_lead_ins import without_lead_in, without_marker
 from engine.shearing.reasoning import answer_of
 from engine.shearing.sentences import first_sentence
 
-VERSION = 8
+VERSION = 9
 """Raised when a text may be sheared otherwise than before, so that sheared files are made again. 2:
 reasoning and chat tokens are cut. 3: so are markers of a list. 4: mode "sentence" cuts lead-ins and
 leading ellipses, too, and "1. FC" is no marker of a list. 5: reasoning is cut that stands in the
@@ -28,7 +28,10 @@ cuts one that labels mark, too, quotation marks and signs of Markdown around a w
 more lead-ins, also in other languages; "Okay, let me see" stays, since it is found as a leak. 8:
 reasoning under headings and labels is cut, and what an answer is wrapped in (JSON, fences, tags).
 Mode "sentence" knows marks in names ("Wham!") and metadata behind the caption, cuts marks of
-Markdown in it and more lead-ins, and keeps "7. Sinfonie"."""
+Markdown in it and more lead-ins, and keeps "7. Sinfonie". 9: the role of a chat in a line of its
+own is cut, places of images, and more wrappers (Python's literals, HTML). Mode "sentence" cuts
+titles and labels in bold type before the caption, lead-ins that end with a full stop, and keeps
+"3) is circled"; it goes on behind "2.5 kg.", "Fig. 4." and "the 1. FC"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,8 @@ BY_LABELS = (
         ),
     ),
     (
-        re.compile(rf"{BEGINNING}(?:QUESTION|Question|Q)\s*:"),
-        re.compile(r"\b(?:ANSWER|Answer|A)\s*:"),
+        re.compile(rf"{BEGINNING}(?:QUESTION|Question|Q)\s*:(?!\s*and\b)"),
+        re.compile(r"\b(?:ANSWER|Answer|[A-Z][a-z]{2,9} answer|A)\s*:"),
     ),
 )
 """Patterns of the question and of the answer: of tokens, and of labels in plain text."""

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.quality.leaks import is_leak
+from engine.quality.words import head_of
 from engine.shearing.cut_lead_ins import without_lead_in, without_marker
+from engine.shearing.lead_ins import is_lead_in
 from engine.shearing.sentences import all_sentences, first_sentence_complete
 from engine.shearing.shear import Shearing, shear
 from tests.engine.quality import caption_cases
@@ -94,6 +97,44 @@ LEAD_INS = (
     "Of course! What a cute picture! Here it is: ",
     "**Examining the details of the scene**\n\n",
     "## Crafting a caption\n",
+    "Certainly, here's a caption I came up with!\n\n",
+    "Here is my best description! ",
+    "Of course, below is the caption you asked for. ",
+    "Based on the provided photo, here is a short description. ",
+    "From the image, a suitable description could be: ",
+    "Absolutely! Based on what I see here, here is the caption: ",
+    "Based on this picture, an appropriate caption is: ",
+    "Allow me to describe the scene. ",
+    "Let's write a caption for this one: ",
+    "I would describe this picture as: ",
+    "Imagine this: ",
+    "Here are a few: ",
+    "Here's a longer one! ",
+    "Voilà! ",
+    "Got it, my friend! ",
+    "Please describe this photo in a few words. ",
+    "What do you see in this picture? ",
+    "Here's my answer. ",
+    "Option B: ",
+    "1. **Brief:** ",
+    "Write a brief caption for the picture, at most ten words: ",
+    "回答：",
+    "[Caption] ",
+    "(Image description) ",
+    "【标题】",
+    "2️⃣ ",
+    "i) ",
+    "description = ",
+    "Caption: |\n  ",
+    "Qwen caption: ",
+    "# Low Tide\n\n",
+    "## **Evening Market**\n",
+    "**Snow at the Gate**\n\n",
+    "**Tagline:** ",
+    "**Version 2 (Playful)**: ",
+    "Title: Low tide\nCaption: ",
+    "**Headline:** Low tide.\n**Topic:** the sea\n\n**Description:** ",
+    "Photographer: R. Vogel. Caption: ",
 )
 NO_LEAD_INS = (
     *caption_cases.GOOD,
@@ -150,7 +191,30 @@ NO_LEAD_INS = (
     "Nice, France: a beach",
     "Great shot by a tennis player!",
     "🐶 on a sofa",
-    "**Exploring the Alps**\n\nA hiker rests",
+    "**The photo shows:** two hikers",
+    "**Left:** a bull. **Right:** a cow",
+    "# 8 of the Lakers",
+    "Okay, Oklahoma on a map",
+    "Sure, it snows, but the market is open",
+    "Okay! is written on a cake",
+    "2) is crossed out in a test",
+    "b) and c) are ticked",
+    "Question: and Answer: on two doors",
+    "Yes! reads a banner at a rally",
+    "1. d4 on a sheet of chess moves",
+    "Let me out! is scratched on a wall",
+    "Let's dance, a sign in a hall",
+    "What is this? A question on a picture",
+    "Describe your pet. A worksheet for children",
+    "Give the photo a frame. A poster in a shop",
+    "Imagine Dragons on a stage",
+    "Source of a river: a fountain",
+    "Voilà reads the menu of a café",
+    "Certainly Sir, a sketch of two butlers",
+    "~5 people in a queue",
+    "1️⃣2️⃣3️⃣ on a keypad",
+    "Here is where a river ends. A delta",
+    "Below is a caption.",
     "How about Dresden",
     "",
     " ",
@@ -195,6 +259,20 @@ def test_a_caption_is_not_cut(text: str) -> None:
         ("<think>Sure! A dog", ""),
         ("... and a dog runs. It", "and a dog runs."),
         ("**A dog runs**", "A dog runs"),
+        ("**A dog runs**\n\nThis caption is short.", "A dog runs"),
+        ("**A Dog Runs**\n\nThe title plays on a dog.", "A Dog Runs"),
+        ("# Dogs\n\n# Cats", "Dogs"),
+        ("**Mood:** A dog runs\n**Style:** A photo", "A dog runs"),
+        ("Two ideas:\n\n**Plain:**\n* A dog runs.\n* A dog", "A dog runs."),
+        ('Okay! "A dog runs." (3 words)', "A dog runs."),
+        ("A dog runs (word count: 3)", "A dog runs"),
+        ("Sure!\n```text\nA dog runs.\n```", "A dog runs."),
+        ("Result: {'caption': 'A dog runs'}", "A dog runs"),
+        ("Certainly! ```A dog runs```", "A dog runs"),
+        ("「A dog runs.」", "A dog runs."),
+        ("~ A dog runs ~", "A dog runs"),
+        ("Okay, let me describe the image. A dog", "Okay, let me describe the image."),
+        ("Let me describe it. First, I see a dog", "Let me describe it."),
         ('**"A dog runs."**', "A dog runs."),
         ('"A dog runs. It barks."', "A dog runs."),
         ('"A dog runs on the', "A dog runs on the"),
@@ -215,6 +293,22 @@ def test_mode_paper_cuts_as_upstream_does(family: str) -> None:
     assert shear("Sure! A dog runs. It", family, Shearing()).text == "Sure! A dog runs"
     assert shear("- A dog runs. It", family, Shearing()).text == "- A dog runs"
     assert shear('"A dog runs."', family, Shearing()).text == '"A dog runs'
+
+
+@pytest.mark.parametrize(
+    "lead_in",
+    [
+        "Here is the caption. ",
+        "Let me describe the photo. ",
+        "Describe the photo in a sentence. ",
+        "Photographer: unknown. Caption: ",
+        "Title: St. Anne\nCaption: ",
+    ],
+)
+def test_generation_does_not_end_with_a_lead_in(lead_in: str) -> None:
+    raw = f"{lead_in}A dog runs. It barks. It is"
+    complete = [raw[:end] for end in range(len(raw) + 1) if first_sentence_complete(raw[:end])]
+    assert shear(complete[0], "hf", SENTENCE).text == "A dog runs."
 
 
 def test_generation_goes_on_behind_a_lead_in() -> None:
@@ -239,9 +333,42 @@ def test_generation_goes_on_until_a_mark_is_closed_and_a_question_is_over(raw: s
     assert shear(complete[0], "hf", SENTENCE).text == shear(raw, "hf", SENTENCE).text
 
 
+@pytest.mark.parametrize("lead_in", LEAD_INS)
+def test_what_is_cut_is_found(lead_in: str) -> None:
+    """As a lead-in, or as the leak that it is, too."""
+    raw = f"{lead_in}A red ball on grass."
+    head = head_of(raw)
+    assert is_lead_in(head) or is_leak(raw, head, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes, it's a goat on a car",
+        "Well, well: two wells",
+        "Sure, it snows, but the market is open",
+        "- 12 degrees on a sign",
+        "# 8 of the Lakers dribbles",
+        "1. d4 on a sheet of chess moves",
+        "2) is crossed out in a test",
+        "Okay! is written on a cake",
+        "Overall, a calm bay",
+    ],
+)
+def test_a_caption_with_such_a_beginning_is_no_lead_in(text: str) -> None:
+    assert not is_lead_in(head_of(text))
+
+
+def test_words_that_may_be_a_lead_in_are_one() -> None:
+    for text in ("Okay, a goat", "Yes, a goat", "Sure, it is a goat", "1. a goat", "# Goat"):
+        assert is_lead_in(head_of(text)), text
+
+
 def test_a_text_that_is_all_lead_ins_takes_no_time() -> None:
-    for piece in ("Okay, ", "- ", "1. a\n", " ", "\n", "*", '"', "a, ", "Here is a ", ": ", "##",
-                  "USER: ", "'", "**", '"a', "In 1 "):  # fmt: skip
+    pieces = ("Okay, ", "- ", "1. a\n", " ", "\n", "*", '"', "a, ", "Here is a ", ": ", "##",
+              "USER: ", "'", "**", '"a', "In 1 ", "# a\n", "**A** ", "**A\n", "**a:** ",
+              "title: a\n", "photo: a. ", "(caption)", "~", "「", "let me ", "```")  # fmt: skip
+    for piece in pieces:
         without_lead_in(piece * 100_000)
 
 

@@ -75,6 +75,16 @@ ANSWERS = (
     ("A dog runs<|eot_id|><|start_header_id|>user<|end_header_id|>", "A dog runs"),
     ("<start_of_turn>model\nA dog runs<end_of_turn>", "A dog runs"),
     ("[/INST] A dog runs", "A dog runs"),
+    # The role without its tokens, in others, and the places of images.
+    ("assistant\n\nA dog runs", "A dog runs"),
+    ("Assistant\nassistant\nA dog runs", "A dog runs"),
+    ("model\nA dog runs<end_of_turn>", "A dog runs"),
+    ("<|eot_id|>assistant<|eot_id|>A dog runs", "A dog runs"),
+    ("<|start_of_role|>assistant<|end_of_role|>A dog runs<|end_of_text|>", "A dog runs"),
+    ("<think>a</think>assistant\n\nA dog runs", "A dog runs"),
+    ("<img></img>\nA dog runs", "A dog runs"),
+    ("<Image><ImageHere></Image> A dog runs", "A dog runs"),
+    ("A dog <unk><unk> runs<unk>, and<unk>barks", "A dog runs, and barks"),
     # A question before the answer.
     ("[INST] What is it? [/INST] A dog runs", "A dog runs"),
     ("<s>[INST] <<SYS>> Be brief. <</SYS>> What? [/INST] A dog runs</s>", "A dog runs"),
@@ -95,6 +105,8 @@ ANSWERS = (
     ("I think a dog runs", "I think a dog runs"),
     ("A card <thank you> with a dog &lt;3", "A card <thank you> with a dog &lt;3"),
     ("a graph with a < think b", "a graph with a < think b"),
+    ("Assistant A dog runs", "Assistant A dog runs"),
+    ("A form with <image> in it", "A form with <image> in it"),
     ("", ""),
 )  # fmt: skip
 
@@ -156,6 +168,18 @@ def test_an_answer_has_neither_tags_nor_tokens(raw: str) -> None:
         assert tag not in answer
 
 
+def test_a_word_in_a_line_is_no_role() -> None:
+    for raw in ("Assistants\nat a desk", "Model\nof a ship", "An old\nassistant\nat a desk"):
+        assert answer_of(raw) is raw
+
+
+def test_a_text_of_tokens_alone_has_no_answer() -> None:
+    for raw in ("assistant<|im_end|>", "<image>", "<|im_start|>assistant\n<unk>"):
+        assert answer_of(raw) == "", raw
+
+
 def test_many_tags_are_read_once() -> None:
+    for piece in ("assistant\n", "<unk>", " <unk>", "<image> ", "\n"):
+        answer_of(piece * 40_000)
     assert answer_of("<think>" * 200_000) == ""
     assert answer_of("</think>" * 200_000) == ""

@@ -83,6 +83,23 @@ def test_the_first_sentence_is_kept(raw: str, finish: str, text: str, ended: boo
         ("The files a_b_c and __init__.py", "The files a_b_c and __init__.py"),
         ("A 5* hotel, a 4* hotel and *NSYNC", "A 5* hotel, a 4* hotel and *NSYNC"),
         ("A bowl [left] (right) of soup", "A bowl [left] (right) of soup"),
+        ("A bowl of soup\n**Mood:** warm", "A bowl of soup"),
+        ("A bowl of soup (5 letters)", "A bowl of soup (5 letters)"),
+        ("A sack of 25 kg. stands by a door. It is full.", "A sack of 25 kg. stands by a door."),
+        ("a glass with 50 cl. of beer. it is cold.", "a glass with 50 cl. of beer."),
+        ("a sack of 25 kg. it is full.", "a sack of 25 kg."),
+        ("A sack of 25 kg. The sack is full.", "A sack of 25 kg."),
+        ("Python 3.12.1. on a laptop. It is on.", "Python 3.12.1. on a laptop."),
+        ("Figs. 7 and 8 are of shells. They are old.", "Figs. 7 and 8 are of shells."),
+        ("Fig. 12. The skull of an owl. It is old.", "Fig. 12. The skull of an owl."),
+        ("Plate IX. Shells of Ceylon. It is old.", "Plate IX. Shells of Ceylon."),
+        ("A portrait of Louis XIV. He is old.", "A portrait of Louis XIV."),
+        ("Mvt. 3 of a quartet in a book. It is old.", "Mvt. 3 of a quartet in a book."),
+        ("The 1. SC Feucht is on a flag. It is red.", "The 1. SC Feucht is on a flag."),
+        ("A house in the 5. Bezirk of Vienna. It is red.", "A house in the 5. Bezirk of Vienna."),
+        ("She wears number 5. He wears 6.", "She wears number 5."),
+        ("she wears number 5. in a corner he sits.", "she wears number 5."),
+        ("a list: 1. a bowl 2. a spoon", "a list: 1. a bowl 2. a spoon"),
     ],
 )
 def test_the_end_of_a_caption_and_marks_in_it(raw: str, text: str) -> None:
@@ -90,7 +107,9 @@ def test_the_end_of_a_caption_and_marks_in_it(raw: str, text: str) -> None:
 
 
 def test_texts_of_marks_take_no_time() -> None:
-    for piece in ("*", "**a", "_", "[", "![", "](", "\n", ":\n", "\nnote", ": 1. ", "etc. ", "! a"):
+    pieces = ("*", "**a", "_", "[", "![", "](", "\n", ":\n", "\nnote", ": 1. ", "etc. ",
+              "! a", "5 kg. of ", "the 1. F", "Fig. 4. ", "(7 words)", "\n**a:** ")  # fmt: skip
+    for piece in pieces:
         shear("A" + piece * 3_000, "hf", SENTENCE)
 
 

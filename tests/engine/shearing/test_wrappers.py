@@ -31,6 +31,14 @@ WRAPPED = (
     "It has horns. It climbs. <answer>A goat on a roof</answer>",
     "<think>Horns.</think>\n<response><caption>A goat on a roof</caption></response>",
     "<think>Horns.</think>```json\n{\"caption\": \"A goat on a roof\"}\n```",
+    "['A goat on a roof']",
+    "{'caption': \"A goat on a roof\", 'score': 0.5, 'tags': None}",
+    '{"captions": ["A goat on a roof", "A goat climbs"]}',
+    "<div>A goat on a roof</div>",
+    '<div class="text"><p>A goat on a roof</p></div>',
+    "<p>A goat on a roof</p>\n<p>It climbs.</p>",
+    "<s_text>A goat on a roof</s_text>",
+    "[Photo: A goat on a roof]",
     "$\\boxed{A goat on a roof}$",
     "<|User|>: What is it? <|Assistant|>: A goat on a roof",
     "<\uff5cUser\uff5c>What is it?<\uff5cAssistant\uff5c>A goat on a roof",
@@ -44,6 +52,16 @@ NOT_WRAPPED = (
     '["a goat", "a roof"]',
     '{"caption": "a goat", "description": "a roof"}',
     "[Goat] on a roof",
+    "{'caption': goat}",
+    "{'caption': {'a goat'}}",
+    "{1: 'a goat', 2: 'a roof'}",
+    "{'a goat', 'a roof'}",
+    "[__import__('os')]",
+    '{"objects": ["a goat", "a roof"]}',
+    '{"captions": []}',
+    "<p>A goat</p> on <p>a roof</p>",
+    "A web page with <p>goat</p> in its source",
+    "[Photo: a goat] on a roof",
     "{goat} on a roof",
     "$5 for a goat",
     "[]",
@@ -96,7 +114,20 @@ def test_any_text_can_be_unwrapped(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<caption>", "</caption>", "<answer></b>", "[", '{"a":', "```", "`"]
+    "piece",
+    [
+        "<caption>",
+        "</caption>",
+        "<answer></b>",
+        "[",
+        '{"a":',
+        "{'a':",
+        "```",
+        "`",
+        "<p>",
+        "<p ",
+        "</p>",
+    ],
 )
 def test_many_wrappers_take_no_time(piece: str) -> None:
     shear(piece * 20_000, "hf", Shearing())

@@ -19,7 +19,7 @@ from engine.protocol.caption_row import CaptionRow
 from engine.quality.shard_health import ShardHealth
 from engine.utils import plain_files
 
-DEFINITIONS = 9
+DEFINITIONS = 10
 """Raised when a definition in `engine.quality` changes, so that no older count is believed."""
 DIGEST_BYTES = 16
 

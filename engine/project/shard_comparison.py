@@ -24,7 +24,7 @@ from engine.quality.comparison import ORIGINAL, ShardComparison, pack
 from engine.shearing.shear import Shearing
 from engine.utils import plain_files
 
-DEFINITIONS = 8
+DEFINITIONS = 9
 """Raised when agreement is defined in another way, so that no older comparison is believed."""
 DIGEST_BYTES = 16
 

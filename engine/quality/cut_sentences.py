@@ -15,6 +15,8 @@ CLOSED = (".", "!", "?")
 """The ends of sheared texts that mode `sentence` leaves."""
 END_SIGNS = ".\u2026\"'\u201d\u2019)] \n"
 """Signs behind the last word of a sentence."""
+CLOSING = ('"', "'", "`", "*", "_", "\u201d", "\u2019")
+"""Signs that end what a caption is wrapped in, such as Markdown or the text of a JSON object."""
 OPENING = re.compile('["(\u201c]')
 """A sign that begins a quotation or brackets."""
 LONG_WORD = 40
@@ -33,6 +35,8 @@ def is_cut_within_sentence(raw: str, sheared: str) -> bool:
         return False
     if OPENING.search(sheared) is not None and is_open(sheared):
         return raw[end:].strip(END_SIGNS) != ""
+    if raw.startswith(CLOSING, end + 1):
+        return False
     last = sheared[-LONG_WORD:].rpartition(" ")[2]
     following = raw[end + 1 : end + LONG_WORD]
     if following and last.isalpha() and is_end(last, following):

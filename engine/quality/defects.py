@@ -33,20 +33,25 @@ CUT_WORDS = frozenset(
     """
     a an the and or of its their whose which while because but nor although unless until if than
     as my our his every very amid among during featuring being from to with at into onto between
-    against toward towards is are was were has had have been that several
+    against toward towards for is are was were has had have been that several
     """.split()  # noqa: SIM905
 )
 CUT_SIGNS = (",", ";", "(", "-", "\u2013", "\u2014")
 """Words and signs with which no sentence ends."""
 PREPOSITIONS = frozenset(
-    ("from", "to", "with", "at", "into", "onto", "between", "against", "toward", "towards")
+    "from to with at into onto between against toward towards for".split()  # noqa: SIM905
 )
 OF_CLAUSES = re.compile(
     r"\b(?:to(?! (?:an?|the)\b)|that|which|who|whom|what|where|he|she|we|they|you|i|it|"
-    r"being|nobody|someone|everyone)\b",
+    r"being|nobody|someone|everyone|worth)\b",
     re.IGNORECASE,
 )
 """Words of a clause that may end with one of `PREPOSITIONS`: "the park we walked to"."""
+NOUN_CLAUSE = re.compile(
+    r"(?<!in )(?<!on )(?<!at )(?<!to )\b(?:the|an?) \w+ (?:the|an?|his|her|their) \w+ \w+",
+    re.IGNORECASE,
+)
+"""A noun with the subject of such a clause behind it: "the school the girls go to"."""
 VERBS = frozenset(("is", "are", "was", "were", "has", "had", "have", "been"))
 OF_QUESTIONS = re.compile(r"\b(?:how|what|where|all|than)\b", re.IGNORECASE)
 """Words of a clause that may end with one of `VERBS`: "how old the man is"."""
@@ -64,7 +69,8 @@ PAUSES = (
     *("a while", "little while", "just because", "the the", "human being", "well being", "of his"),
     *("what if", "as if", "nothing but", "all but", "oh my", "on to", "about to", "in between"),
     *("like that", "and that", "of that", "than that", "do that", "is that", "at that"),
-    *("is which", "are which"),
+    *("is which", "are which", "cared for", "paid for", "called for", "uncalled for", "asked for"),
+    *("accounted for", "unaccounted for", "spoken for", "hoped for", "wished for", "what for"),
 )
 """Ends of a sentence that are two words of which the last one is among `CUT_WORDS`."""
 CUT_PAIRS = (
@@ -78,29 +84,61 @@ OF_AT_THE_END = re.compile(
     re.IGNORECASE,
 )
 """The words before an "of" that ends a clause: "a window to look out of"."""
+OPENERS = (
+    *("is", "are", "was", "were", "has", "had", "have", "can", "could", "will", "would", "may"),
+    *("might", "must", "should", "once", "just", "now", "still", "also", "then", "already"),
+    *("always", "never", "often", "only", "apparently", "appear", "appears", "seem", "seems"),
+)
+"""Words of a clause before what it says."""
+CLAUSE_START = re.compile(
+    r", (?:and |but )?(?:(?:(?:one|some|many|most|all|both|each|part) of )?"
+    rf"(?:who|whom|which|where)(?: (?:{'|'.join(OPENERS)})){{0,3}}"
+    r"|(?:in|on|at|to|behind|below|beneath|above|under|near|beyond|beside|next to) [\w ]{3,30}"
+    r"(?<! over)(?<! out)(?<! up)(?<! down) there)$",
+    re.IGNORECASE,
+)
+"""The beginning of a clause with which no sentence ends: "a wheel, which once"."""
+QUOTE_START = re.compile(
+    r"(?<![,\"'\u201d\u2019] a )(?<![,\"'\u201d\u2019] the )"
+    r"\b(?:banner|board|caption|headline|inscription|label|lettering|placard|plaque|plate|poster"
+    r"|sign|slogan|text|title|words)s?(?: (?:that|which))? (?:reads?|says?|reading|saying)$",
+    re.IGNORECASE,
+)
+"""The announcement of words that are quoted: "a shop whose sign reads"."""
+LAST_OPENERS = frozenset(
+    [
+        *(*OPENERS, "who", "whom", "which", "where", "there"),
+        *("read", "reads", "reading", "say", "says", "saying"),
+    ]
+)
+"""The last words of `CLAUSE_START` and `QUOTE_START`."""
 OPEN_QUOTE = re.compile(r"\s[(\[]?([\"\u201c])[^\"\u201c\u201d]*$")
 """A quotation mark that nothing closes, if there is an odd number of straight ones."""
 NEARBY = 40
 """Characters at the end of a text in which its last words are."""
+LATEST = 60
+"""Characters at the end of a text in which its last clause may begin."""
 
 
 def breaks_off(raw: str) -> bool:
     """Return True if a text ends within a sentence."""
     if raw.endswith("."):  # as most do
         return False
+    raw = raw.rstrip()
     if raw[-1:].isalpha():
         last = raw[-16:].rpartition(" ")[2].lower()
         if last in CUT_WORDS:
             return not ends_in_name(raw)
         if last == "by" and raw[-NEARBY:].lower().endswith(CUT_PAIRS):
             return OF_CLAUSES.search(raw[-NEARBY:]) is None
-        return ends_in_quote(raw)
-    last = raw[-16:].rstrip()
-    return (
-        last.lower() in CUT_WORDS
-        or (last[:-1].strip() != "" and last.endswith(CUT_SIGNS))
-        or ends_in_quote(raw)
-    )
+        return (last in LAST_OPENERS and begins_clause(raw)) or ends_in_quote(raw)
+    return (raw[-16:-1].strip() != "" and raw.endswith(CUT_SIGNS)) or ends_in_quote(raw)
+
+
+def begins_clause(raw: str) -> bool:
+    """Return True if a text ends with words that only begin a clause or announce a quotation."""
+    end = raw[-LATEST:]
+    return QUOTE_START.search(end) is not None or CLAUSE_START.search(end) is not None
 
 
 def ends_in_quote(raw: str) -> bool:
@@ -120,7 +158,9 @@ def ends_in_name(raw: str) -> bool:
     before = before.rstrip()
     if last in NAMES_IN_CAPITALS:
         return before[-1:].isalnum() or before.endswith(",")
-    if last.lower() in PREPOSITIONS and OF_CLAUSES.search(before) is not None:
+    if last.lower() in PREPOSITIONS and any(
+        clause.search(before) is not None for clause in (OF_CLAUSES, NOUN_CLAUSE)
+    ):
         return True
     if last == "of" and OF_AT_THE_END.search(before) is not None:
         return True

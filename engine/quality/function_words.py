@@ -1,8 +1,7 @@
 """The most frequent function words of some languages, by which a text's language is told.
 
 Articles, prepositions, conjunctions, pronouns and forms of "to be", as grammars of each language
-list them; written by hand for this program. Words of one letter are left out, but for articles and
-conjunctions.
+list them; written by hand for this program. Most words of one letter are left out.
 """
 
 # ruff: noqa: RUF001 (letters of many languages)
@@ -33,13 +32,13 @@ _LISTS = {
     "es": """
         a no me el la los las un una unos unas y o pero es son está están era con en sobre bajo
         para por de del al su sus que se lo como más muy entre detrás delante junto desde hasta
-        hacia sin dos tres hay mientras
+        hacia sin dos tres hay mientras este esta estos estas ese esa
     """,
     "it": """
-        a il lo la gli le un uno una e ed o ma è sono era con in nel nella nei nelle sul sulla
+        a i il lo la gli le un uno una e ed o ma è sono era con in nel nella nei nelle sul sulla
         sulle sull per da dal dalla dall di del della dell dei delle al alla all che si suo sua
-        suoi loro tra fra
-        dietro davanti accanto mentre sotto sopra due tre
+        suoi loro tra fra non questo questa questi queste alcun alcuna
+        alcuni alcune dietro davanti accanto mentre sotto sopra due tre
     """,
     "pt": """
         a o os as um uma uns umas e ou mas é são está estão era com em no na nos nas num numa
@@ -53,14 +52,14 @@ _LISTS = {
     """,
     "pl": """
         i w we z ze na do od po za pod nad przed przy przez dla o oraz lub ale jest są był była
-        było nie się jego jej ich który która które to ten ta te dwa dwie trzy obok
+        było nie się jego jej ich który która które to ten ta te dwa dwie trzy obok siedzi stoi leży
     """,
     "sv": """
-        en ett och eller men är var som med av på för till från under över vid bakom framför
+        en ett och eller men är var som i med av på för till från under över vid bakom framför
         mellan den det de han hon sin sitt sina inte har två tre sitter står
     """,
     "da": """
-        en et og eller men er var som med af på for til fra under over ved bag foran mellem den
+        en et og eller men er var som i med af på for til fra under over ved bag foran mellem den
         det de han hun sin sit sine ikke har to tre sidder står
     """,
     "tr": """
@@ -70,18 +69,20 @@ _LISTS = {
     "fi": """
         ja on ovat oli eli tai mutta että joka jotka jossa kun kuin hän se ne tämä nämä sen hänen
         heidän ei myös vieressä edessä takana alla päällä keskellä kanssa yksi kaksi kolme
+        istuu seisoo makaa
     """,
     "cs": """
         a i v ve na se je jsou byl byla s z ze do od po pod nad před při pro za k ke u o nebo ale
-        který která které jeho její jejich si že vedle mezi dva dvě tři
+        který která které jeho její jejich si že vedle mezi dva dvě tři sedí stojí leží
     """,
     "hu": """
-        a az egy és van vannak volt hogy nem is meg mellett előtt mögött alatt fölött között
-        felett aki amely ami akik mint vagy de két három
+        a az egy és vannak volt hogy nem is mellett előtt mögött alatt fölött között felett aki
+        amely ami akik vagy de két három ül áll fekszik
     """,
     "id": """
         yang dan di ke dari dengan untuk pada dalam atas bawah sebuah seorang seekor ini itu
-        adalah sedang oleh atau tidak dua tiga depan belakang samping antara
+        adalah sedang oleh atau tidak dua tiga depan belakang samping antara orang ekor buah saat
+        sambil bersama
     """,
     "vi": """
         một và của trên dưới trong với là có được cho các những này đó đang bên cạnh người con
@@ -89,15 +90,44 @@ _LISTS = {
     """,
     "ro": """
         un o și sau dar este sunt era cu în pe sub pentru de din la lângă care se lui ei lor
-        dintre două doi trei
+        dintre două doi trei stă
     """,
     "no": """
-        en ei et og eller men er som med av på for til fra under over ved bak foran mellom den det
+        en ei et og eller men er som i med av på for til fra under over ved bak foran mellom den det
         de han hun sin sitt sine ikke har to tre sitter står
     """,
     "hr": """
         i u na se je su s sa od do iz za po pod nad pred kod pored ispred iza između ili ali koji
-        koja koje njegov njezin ovaj ta to dva dvije tri jedan jedna
+        koja koje njegov njezin ovaj ta to dva dvije tri jedan jedna sjedi stoji leži
+    """,
+    "sk": """
+        a i v vo na sa je sú bol bola so z zo do od po pod nad pred pri za k ku u o alebo ale ktorý
+        ktorá ktoré jeho jej ich si že vedľa medzi dva dve tri sedí stojí leží
+    """,
+    "sl": """
+        in v na se je so bil bila s z iz do od po pod nad pred pri za k o ali pa ki njegov njena
+        njen ta to da ob med dva dve tri sedi stoji leži
+    """,
+    "lt": """
+        ir į iš su ant prie po už be nuo iki per yra buvo kad kuris kuri kurie kas bet ar jo jos jų
+        jis ji jie šis ši tai du dvi trys sėdi stovi guli šalia
+    """,
+    "lv": """
+        un uz ar no pie pa zem virs aiz pēc bez līdz ir bija ka kas kurš kura bet vai viņa viņš
+        viņi šis šī tas tā divi divas trīs sēž stāv guļ blakus
+    """,
+    "et": """
+        ja on oli ei et kes mis ning või aga see ta tema nad oma üks kaks kolm juures kõrval ees
+        taga all peal vahel istub seisab lamab
+    """,
+    "is": """
+        og á er eru var í við með að af til frá sem um fyrir undir yfir hjá en eða ekki hann hún það
+        þau þeir sinn sína sitt ein einn eitt tveir tvær tvö þrír situr stendur liggur
+    """,
+    "ca": """
+        el la els les un una uns unes i o però és són era amb en sobre sota per de del dels al als
+        pel pels que es seu seva seus seves més molt entre darrere davant fins sense dos dues tres
+        mentre
     """,
     "sw": """
         na ya wa za la kwa katika kwenye ni hii hiyo huyo yake wake juu chini mbele nyuma karibu

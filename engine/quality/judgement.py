@@ -18,13 +18,14 @@ from engine.quality.defects import DEFECT_NAMES
 from engine.quality.near_duplicates import find_near_duplicates
 from engine.quality.quality_filter import (
     CONTRADICTED,
+    CUT_WITHIN,
     RANDOM,
     REPEATS,
     UNSCORED,
     QualityFilter,
     ScoreBound,
 )
-from engine.quality.shard_health import Flags, Hashes
+from engine.quality.shard_health import CUT_WITHIN_SENTENCE, Flags, Hashes
 
 STAYS, ABSENT = 0, 255
 """The verdicts of a caption that stays, and where there is none; others are the place of a reason,
@@ -40,8 +41,12 @@ wrong with them."""
 
 REPEAT_BITS = dict(zip(REPEATS, (1 << 12, 1 << 11, 1 << 14), strict=True))
 """The bits beside those of `Flags` that say what is wrong with a caption beside others."""
-HEALTH_BITS = {name: int(bit) for name, bit in DEFECT_NAMES.items()} | REPEAT_BITS
-"""The bit of each of `HEALTH_NAMES`, in their order."""
+HEALTH_BITS = {
+    **{name: int(bit) for name, bit in DEFECT_NAMES.items()},
+    **REPEAT_BITS,
+    CUT_WITHIN: CUT_WITHIN_SENTENCE,
+}
+"""The bit of each of `FILTER_NAMES`, in their order."""
 
 Where = NDArray[np.bool_]
 Numbers = NDArray[np.float64]

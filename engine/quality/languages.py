@@ -13,7 +13,7 @@ import unicodedata
 from functools import lru_cache
 
 from engine.quality.function_words import FUNCTION_WORDS
-from engine.quality.words import QUOTED
+from engine.quality.words import QUOTED, words_of
 
 SCRIPTS = {
     "zh": ("CJK", "BOPOMOFO"),
@@ -32,14 +32,27 @@ SCRIPTS = {
 LATIN = ("LATIN", "FULLWIDTH", "MODIFIER", "FEMININE", "MASCULINE", "SUPERSCRIPT")
 LANGUAGES = (*FUNCTION_WORDS, *SCRIPTS)
 """The codes (ISO 639-1) of the languages that can be asked for."""
-FOREIGN_LETTER = re.compile("[\u0100-\u0151\u0154-\u024f\u1e00-\u1eff]")
-"""A Latin letter that the languages of Western Europe do not have: "\u015f", "\u0142", "\u1edf"."""
+LETTERS = (
+    re.compile("[\u00e4\u00e5\u00e6\u00f0\u00f6\u00f8\u00fc\u00fe\u00df]"),
+    re.compile("[\u0100-\u0151\u0154-\u024f\u1e00-\u1eff]"),
+)
+"""Latin letters of Northern and Central Europe, such as "\u00e4" and "\u00f8", and those that
+Western Europe lacks: "\u015f", "\u0142", "\u1edf". Loans from French and Spanish ("caf\u00e9",
+"jalape\u00f1o") have none of them."""
 MIN_FOREIGN = 3
 """Words with such letters that are more than the name of a dish, if there is no function word."""
-WESTERN = frozenset(
-    code for code, words in FUNCTION_WORDS.items() if FOREIGN_LETTER.search(" ".join(words)) is None
-)
-"""The languages without such letters."""
+LETTERS_OF = {
+    code: [letters for letters in LETTERS if letters.search(" ".join(words)) is not None]
+    for code, words in FUNCTION_WORDS.items()
+}
+"""Which of these letters each language has."""
+STRANGE = {
+    language: frozenset(
+        code for code, letters in LETTERS_OF.items() if any(each not in own for each in letters)
+    )
+    for language, own in LETTERS_OF.items()
+}
+"""For each language those with letters that it does not have."""
 LOOK_ALIKES = (
     "\u0430\u0441\u0435\u043e\u0440\u0443\u0445\u0455\u0456\u0458\u0501"
     "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0405\u0406\u0408"
@@ -92,14 +105,27 @@ def is_other_language(text: str, words: frozenset[str], language: str) -> bool:
         return True
     if scripts is not LATIN:
         return False
-    foreign = frozenset[str]()
-    if language in WESTERN and not text.isascii():
-        # A capital may begin a name.
-        foreign = frozenset(w for w in filter(FOREIGN_LETTER.search, words) if w in text)
+    foreign = frozenset[str]() if text.isascii() else foreign_words(text, words, language)
     if not foreign and words.isdisjoint(OTHER_FUNCTION_WORDS[language]):
         return False
-    may_be_mixed = WRITING.isdisjoint(words) and QUOTED.search(text) is None
-    return has_other_function_words(words - names_in(text), foreign, language, may_be_mixed)
+    may_be_mixed = WRITING.isdisjoint(words)
+    if QUOTED.search(text) is not None:
+        may_be_mixed = False
+        outside = frozenset(words_of(QUOTED.sub(" ", text)))
+        if not outside.isdisjoint(FUNCTION_WORDS[language]):
+            words = outside
+    return has_other_function_words(words - names_in(text), foreign & words, language, may_be_mixed)
+
+
+def foreign_words(text: str, words: frozenset[str], language: str) -> frozenset[str]:
+    """Return the words in small letters with `LETTERS` that a language does not have.
+
+    A capital may begin a name.
+    """
+    foreign = [letters for letters in LETTERS if letters not in LETTERS_OF[language]]
+    return frozenset(
+        word for word in words if any(each.search(word) for each in foreign) and word in text
+    )
 
 
 def has_other_script(text: str, words: frozenset[str], scripts: tuple[str, ...]) -> bool:
@@ -153,7 +179,7 @@ def has_other_function_words(
 ) -> bool:
     """Return True if another language has more of its function words in a text than this one.
 
-    Words with `foreign` letters count as function words of each language that has such letters.
+    `foreign` words count as function words of each language that is `STRANGE` to this one.
     `may_be_mixed` is True if a text with as many of both is no quotation.
     """
     asked = words & FUNCTION_WORDS[language]
@@ -164,7 +190,7 @@ def has_other_function_words(
         found = (words & function_words) - asked
         if may_be_mixed and len(found) >= max(own, MIN_MIXED):
             return True
-        if code not in WESTERN and (found or len(foreign) >= MIN_FOREIGN):
+        if code in STRANGE[language] and (found or len(foreign) >= MIN_FOREIGN):
             found |= foreign
         if len(found) >= own + MIN_LEAD:
             return True

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.quality import thinking_aloud
 from engine.quality.thinking_aloud import TEXTS
+from engine.shearing.headings import HEADING
 from engine.shearing.phrases import any_of
 
 ROLES = any_of("""
@@ -23,6 +24,13 @@ ROLES = any_of("""
 LABELS = any_of("""
     Question | QUESTION | Query | Prompt | PROMPT | Final Answer | FINAL ANSWER | Final answer | Q
 """)
+TITLES = any_of(r"""
+    (?:Human|System)\s*:\s*(?:an?|the|\d)\b |
+    Model\s*:\s*(?:\d|an? (?:\w+ )?(?:woman|man|girl|boy|lady)\b) |
+    (?:Question|Query|Q)\s*:\s*(?:an?|the|and|or)\b
+""")
+"""Words before a colon that are no labels, but those of a title, of a sign or of a person who
+poses."""
 BRACKETED = any_of(r"""
     INST | SYS | THINK | IMG | IMG_\w+ | IMAGE | image | BOS | EOS | PAD | UNK | SEP | CLS | MASK |
     gMASK | TOOL_CALLS | AVAILABLE_TOOLS | END | UNUSED_TOKEN_\d+
@@ -38,6 +46,11 @@ KNOWN_TAGS = any_of(r"""
     assistant | system | human | bot | endoftext | eo[acdhmpt] | so[hp]
 """)
 """Tags of HTML, of tokenizers and of answers, which are leaks wherever they stand."""
+SLOTS = any_of("""
+    adjective | noun | verb | adverb | object | subject | action | colou?r | place | location |
+    setting | scene | number
+""")
+"""What is to be filled into a template."""
 KEYS = any_of("caption | description | image | text | answer | response | content | role | title")
 MISREAD = (
     "[\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u201a\u201e"
@@ -59,8 +72,9 @@ MARKS = (
     rf"<(?:(?i:{KNOWN_TAGS})|start|stop|end)\s*>|<(?!PERSON>)[A-Za-z](?=\w{{0,40}}[A-Z\d_:.-])[\w:.-]{{0,40}}\s*>",
     r"(?<!\w )<(?!PERSON>)[A-Za-z]{1,40}>|<(?!PERSON>)[A-Za-z]{1,40}>(?=\w)",
     r"<0x[0-9A-Fa-f]{2}>",
-    r"<(?:think|thinking|thought|reasoning)\b",
-    rf"\[/?{BRACKETED}\]|\[\|[^\[\]\n]{{1,40}}\|\]",
+    r"<(?:think|thinking|thought|reasoning|caption|description|answer|output|response)\b",
+    rf"[<\[](?i:{SLOTS})[>\]]",
+    rf"\[/?{BRACKETED}\]|\[/\w{{1,20}}\]|\[\|[^\[\]\n]{{1,40}}\|\]",
     r"\[(?:END|START|BEGIN|BEGINNING|STOP)\b[^\[\]\n]{0,30}\]",
     r"\[(?:end|start|beginning) of [^\[\]\n]{0,30}\]",
     r"[\u25c1\u27e8\u3008]/?\w+[\u25b7\u27e9\u3009]",
@@ -74,13 +88,14 @@ MARKS = (
     # Places of objects, references to sources, limits of the instruction.
     r"\[\s*-?\d[\d.]*(?:\s*,\s*-?\d[\d.]*){3}\s*\]",
     r"\(\d{1,4},\s?\d{1,4}\),\s?\(\d{1,4},\s?\d{1,4}\)",
+    r"[(\[{]\s?[xX]\d?\s?[=:]\s?-?\d[\d.]{0,9}\s?,\s?[yY]\d?\s?[=:]\s?-?\d",
     r"\u3010\d[\d:]*\u2020|\boaicite\b",
     rf"\((?:{LIMITED} ?)?(?:\d+\s?[-\u2013]\s?)?\d+ (?:tokens?|words?|characters)"
     r"(?: (?:or (?:fewer|less)|max(?:imum)?\.?|limit))?\)|\b(?:[Ww]ord|[Tt]oken) [Cc]ount\s?:",
     # Code, templates, LaTeX, JSON, escapes that were not decoded.
     r"```",
     r"\{\{|\}\}|\{%|%\}|(?<!\w)%[sd]\b",
-    r"\{(?:image|caption|prompt|question|text|input|description)\}",
+    r"\{[A-Za-z]\w{1,30}\}",
     r"\\(?:boxed|text|begin|end)\b|\\n|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}",
     r"[{\[]\s*[\"'][^\"'\n]{1,300}[\"']\s*(?::|,\s*[\"']|\])",
     rf"[\"']{KEYS}[\"']\s*:",
@@ -93,13 +108,15 @@ MARKS = (
 )
 """Patterns of marks that no caption holds by itself."""
 LINES = (
-    rf"(?!(?:Human|System)\s*:\s*(?:an?|the|\d)\b|Model\s*:\s*\d)(?:{ROLES}|{LABELS})\s*:",
+    rf"(?!{TITLES})(?:{ROLES}|{LABELS})\s*:",
     rf"[(\[*_]{{0,3}}(?i:{thinking_aloud.LABELS})[*_]{{0,3}}\s*:",
-    r"(?:system|user|assistant|model|human)\s*(?::|\n)",
+    r"(?:system|user|assistant|model|human)\s*(?::|\n)|(?:User|Assistant|ASSISTANT)[^\S\n]*\n",
+    rf"(?i:{HEADING})",
+    r"print\s?\(\s*f?[\"']",
     r"[{\[]\s*[\"']\w",
 )
-"""Patterns of labels, and of JSON, at the beginning of a text, a line or a sentence. "Human: a
-portrait" is a title."""
+"""Patterns of labels, of headings, of JSON and of code at the beginning of a text, a line or a
+sentence. "Human: a portrait" is a title."""
 GREETING = (
     r"(?:(?:hello|hi|hey|sure|certainly|of course|absolutely|great|okay|ok|yes|thanks|thank you|"
     r"you're welcome|i(?:'d| can| will|'ll|'m) (?:be|help|here|happy|glad|ready))\b"
@@ -126,6 +143,7 @@ STARTS = (
     rf"{GREETING}{OFFERS}(?!\w)",
     # The instruction itself.
     r"(?:in|with|using) (?:\d+|\w+) (?:tokens|words) or (?:fewer|less)\b",
+    r"assistant (?:an?|the|this|there|two|three|several)\b",
     r"(?:system|user) (?:you are|describe|what|please|caption|write|generate|provide)\b",
     r"(?:(?:please|could you|can you) )?(?:describe|caption|summari[sz]e|explain) "
     r"(?:the|this|what|these|in|it)\b",
@@ -135,7 +153,7 @@ STARTS = (
     r"(?:in |on |happening|shown|(?:the|this) (?:image|picture|photo))",
     r"(?:you are|you're) an? (?:helpful|ai|expert|assistant|professional|image)\b",
     r"a chat between a curious|below is an instruction",
-    r"(?:def \w{1,40}|print)\(",
+    r"def \w{1,40}\(|print\(|from [\w.]{1,40} import \w|import \w[\w.]{0,40}(?: as \w{1,20})?\s*\n",
     r"(?:caption|cap|answer|describe|ocr) (?:en|de|fr|es|zh|ja|ko|ru|pt)\b",  # PaliGemma's
     # A token that some models write by mistake.
     r"addcriterion\b",

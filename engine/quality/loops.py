@@ -28,7 +28,7 @@ COUNTED_TURNS = 3
 EMPHASIS = frozenset(
     """
     very so really many much no yes ha ho blah la bye row knock stop go na cha choo click ding hey
-    help hip more please tora vote wait wow yeah again around away down round up
+    help hip more please tora vote wait well wow yeah again around away down round up
     """.split()  # noqa: SIM905
 )
 """Words that people say three times too."""
@@ -36,6 +36,9 @@ SHOUTED = re.compile(r"\b(\w+)(?:!+\s|-)\1(?=!|-\1\b)", re.IGNORECASE)
 """A word that is said again with an exclamation mark, or is joined to itself: "Tora! Tora!"."""
 TITLE = re.compile(r"\b([A-Z]\w+), \1, \1\b")
 """Three words of a title: "Girls, Girls, Girls". As a whole text they are a loop."""
+SPECIES = re.compile(r"\b([A-Z][a-z]+) ([a-z]+) \2\b(?=[,:]| is\b)")
+"""A biological name of three parts, if the first one is the same, too: "Bison bison bison, a bull".
+"""
 EMPHASIS_TURNS = 5
 """How often one of them, a letter, a number or a row of colors stands in a row in a loop."""
 COLORS = frozenset(
@@ -73,9 +76,9 @@ MIN_REPEATED = 6
 """Characters of such a loop, at least, that occur in it before."""
 WORD_LOOP = re.compile(r"(.{1,12}?)\1{2,}")
 MARK_TURNS = 8
-HIDDEN = r"(?!([*\u2022\u25cf])\1{7,15}(?!\1))"
-"""Not the signs of a password that is hidden as it is typed."""
-MARK_LOOP = re.compile(rf"{HIDDEN}([^\w\s]{{1,4}}?)\s?(?:\2\s?){{{MARK_TURNS - 1}}}")
+NO_LOOP = r"(?!([*\u2022\u25cf_])\1{7,15}(?!\1)|\.{8,16}\s?\w)"
+"""Not the signs of a hidden password, a line to write on, nor a dotted line before a word."""
+MARK_LOOP = re.compile(rf"{NO_LOOP}((?:[^\w\s]|_){{1,4}}?)\s?(?:\2\s?){{{MARK_TURNS - 1}}}")
 """One sign eight times, such as "!!!!!!!!"; an emoji is up to four characters."""
 JOINTS = frozenset(("and", "then"))
 """Words that may stand between the turns of a phrase."""
@@ -161,6 +164,9 @@ def emphasized_in(text: str) -> Set[str]:
     title = TITLE.search(text)
     if title is not None and title[0] != text.strip(" ."):
         shouted.append(title[1].lower())
+    species = SPECIES.search(text)
+    if species is not None and species[1].lower() == species[2]:
+        shouted.append(species[2])
     return EMPHASIS.union(quoted, shouted) if quoted or shouted else EMPHASIS
 
 

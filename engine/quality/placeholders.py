@@ -1,4 +1,4 @@
-"""Texts that stand for a caption that is absent, such as "N/A" and "Untitled"."""
+"""Texts that stand for a caption that is absent: "N/A", "Untitled", a label alone ("Caption:")."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ PLACEHOLDERS = frozenset(
         *("caption unavailable", "caption not available", "description not available"),
         *("lorem ipsum", "placeholder", "insert caption here", "caption here", "todo"),
         *("lorem ipsum dolor sit amet", "lorem ipsum dolor sit amet consectetur adipiscing elit"),
-        *("unanswerable", "blank", "empty", "no answer", "no response", "not provided"),
+        *("unanswerable", "blank", "empty", "no answer", "no response", "not provided", "nothing"),
+        *("caption", "image caption", "short caption", "the caption", "description", "answer"),
+        *("image description", "short description", "the description", "response", "output"),
+        *("image", "picture", "photo", "photograph", "the image", "the picture", "title", "text"),
     )
 )
 """Texts that stand for a caption that is absent, as the words of `words_of`."""

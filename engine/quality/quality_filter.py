@@ -21,6 +21,10 @@ REPEATS = ("duplicates", "near_duplicates", "same_as_other")
 """What is wrong with a caption beside others, by its names in outputs and options."""
 HEALTH_NAMES = (*DEFECT_NAMES, *REPEATS)
 """All that can be wrong with a caption, in the order in which it is looked at."""
+CUT_WITHIN = "cut_within_sentence"
+"""The name of captions that mode `paper` cut at a full stop that ends no sentence."""
+FILTER_NAMES = (*HEALTH_NAMES, CUT_WITHIN)
+"""All for which a caption may be left out."""
 RANDOM = "random"
 """Stands for the name of a scorer where captions are drawn, not chosen by their score."""
 CONTRADICTED = "contradicted"
@@ -50,7 +54,7 @@ class QualityFilter:
     """
 
     without: tuple[str, ...] = ()
-    """The names of what must not be wrong with a caption (`HEALTH_NAMES`)."""
+    """The names of what must not be wrong with a caption (`FILTER_NAMES`)."""
     language: str = "en"
     """The code of the language that was asked for, for `other_script`."""
     min_score: tuple[ScoreBound, ...] = ()
@@ -74,9 +78,9 @@ class QualityFilter:
 
     def __post_init__(self) -> None:
         for name in self.without:
-            if name not in HEALTH_NAMES:
+            if name not in FILTER_NAMES:
                 raise BadInput(
-                    f"there is no defect {name!r}: name one of {', '.join(HEALTH_NAMES)}"
+                    f"there is no defect {name!r}: name one of {', '.join(FILTER_NAMES)}"
                 )
         if self.language not in LANGUAGES:
             raise BadInput(f"unknown language {self.language!r}: one of {', '.join(LANGUAGES)}")

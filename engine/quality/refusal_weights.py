@@ -1,417 +1,433 @@
 """The weights of refusals, as `tests.engine.quality.train_refusals` finds them."""
 
-BIAS = -0.4
+BIAS = -1.0
 """What a text weighs that has no feature with a weight."""
 WEIGHTS = """
-1.9: rule someth
-1.8: reason
-1.7: imagen
-1.6: attach que subject
-1.5: about data exist
-1.3: bot content limit play
-1.2: 400 download off readabl return upload
-1.1: address de declin link offlin out request result scene send thing yellow
-1.0: <given> and_a for_me format laptop mix part respect s to unanswer valid written
-0.9: <not><output> anyth attract chang could fail imag mean must puedo rug safeti sens someon
-0.9: support the_peopl understand ve vision what_this
-0.8: base capabl cut depict did drive eye giraff go i load m modul near ocean or platform process
-0.8: prompt this_$ this_one this_would where while with_tree
-0.7: <missing> <not> <not><given> a_no abil are_you ball been citi clearer current desk filter je
-0.7: leav_this me monitor none offer opinion order polici real rectangl remov servic ski skier
-0.7: surfboard their through to_see unavail young
-0.6: <able> <ask><given> <not><task> <output> <refuse> <request> ^_caption ^_not a_caption arriv be
-0.6: block contain disabl due en facial file forgot i_must individu is it_s keyboard la
-0.6: longer_exist may me_$ meaning mention no_go not_write nuditi output pass permiss pleas rather
-0.6: reach receiv refus room sexual sit ski_in slope switch teddi to_view ver visual what_it wish
-0.6: workspac would
-0.5: <beyond> <deliver><article> <given><given> <request>$ <rule> <speaker><not> <task> ^<missing>
-0.5: ^<not> ^_can ^_my ^_out a_descript a_laptop a_mix a_valid access again against all_i apolog
-0.5: bad beyond blue_sky broke can_not caption chang_the code comment context descript differ
-0.5: discuss dock drink dusk fresh generat grey happi i_will imposs in_order in_this input instead
-0.5: is_lie it_contain it_show jpg larg legal let_us live live_room lo make minor moment my_rule
-0.5: natur no_longer no_puedo not_say noth ocean_$ of_respect order_to pero pixel pizza plaid
-0.5: prevent program recognit respect_for serv shall side skip sky skylin snow solid somehow sorri
-0.5: stone tell_me the_attach thing_in togeth top topic unabl use valid_imag withheld would_be
-0.5: you_tell your_pictur
-0.4: <able><given> <ask><article> <block> <error> <excuse> <excuse>$ <machine> <model> <not>$
-0.4: <not><request> <other><own> <person><other> <rule>$ <speaker><refuse> <speaker><textual>
-0.4: <task><person> <user><given> <what><given> ^<beyond> ^<refuse> ^_all ^_imag ^_no ^_this
-0.4: a_clearer a_placehold a_platform a_red a_skier a_tall a_yellow a_young about_a address_$ ahead
-0.4: anoth apologis are_unabl artifici ask ask_about at_pictur b base_on be_written break build_in
-0.4: came can can_be cant china could_you cup d_be decod describ describ_$ detail difficult do_that
-0.4: error expir filter_$ forest from_a further girl_in guidelin happen help_onc here_$ i_can i_do
-0.4: imag_are imag_show imag_was in_word interpret intersect into is_in kid kitchen leav lie_on ll
-0.4: login low make_out meant model mount must_declin need_the newlyw no_imag not not_enough
-0.4: not_make off_limit on_my on_ski on_top onli_read out_a pair password paste perfect plaid_shirt
-0.4: platform_under pole produc proper qualiti re read_text refus_$ regret retriev ride roof s_hard
-0.4: see_what send_the shore shown sinc smaller snow_$ snowi soccer sofa softwar someon_is
-0.4: someth_els sorri_$ speak specul stand stop_sign subject_$ talk talk_about teddi_bear tell_what
-0.4: tenni term the_$ the_messag the_ocean the_request this_assist this_kind this_model to_describ
-0.4: to_help to_pass today train_at uniform us vase view_of view_this watch what_imag which_i white
-0.4: will_not work write_about you_ask you_forgot young_girl your_messag
-0.3: <article><given> <article><model> <article><speaker> <ask>$ <deliver> <deliver><given>
-0.3: <error>$ <given><missing> <given><perceive> <joined><article> <joined><not> <not><able>
-0.3: <not><perceive> <only><carrier> <other><person> <other><request> <other><speaker>
-0.3: <output><block> <output><not> <perceive> <perceive><person> <refuse><given> <speaker><able>
-0.3: <textual> <user>$ ^<deliver> ^<error> ^<excuse> ^<joined> ^<machine> ^<request> ^<task>
-0.3: ^_could ^_did ^_due ^_for ^_in ^_it ^_load ^_none ^_permiss ^_photo ^_pictur ^_who a_color
-0.3: a_glass a_home a_meaning a_pictur a_stop a_surfboard a_tenni a_wall a_water a_wave a_white
-0.3: a_workspac about_this abov aerial air am an_artifici an_imag an_iron an_opinion analys and
-0.3: and_$ and_build and_have answer apolog_but are_off attach_$ becaus_it beij blind build bus_is
-0.3: bus_on cake_togeth caption_and caption_but caption_can caption_here captur cat_is cat_on
-0.3: certain chatbot check chees code_400 comment_on cours determin did_you document dog_on dont
-0.3: down dress_is drive_down due_to dure each empti enough_to entir error_code facial_recognit
-0.3: fall featur_is fli fli_over flower footbal forget forgot_the format_$ game glad got happi_to
-0.3: has_been have_eye herd hi home_offic howev i_declin i_m i_onli i_understand i_wish imag_did
-0.3: imag_fail imag_modul imag_with instead_of intellig invalid iron_board irrespons is_drive
-0.3: is_fli is_more is_offlin is_switch it_broke kid_play la_imagen lamp_$ languag laptop_$ las
-0.3: later learn link_is littl load_$ longer man_on man_use match me_what meaning_caption miss_$
-0.3: model_$ moment_$ monitor_and my_eye my_guidelin my_side my_vision near_a need_a next no_$
-0.3: no_caption nope not_access not_caption not_describ not_do not_here not_open not_provid
-0.3: not_support not_there not_view not_work occur of_a of_children of_content of_zebra offic_desk
-0.3: oh on_what open_on opinion_about or_a orang out_of peopl_in permiss_deni person_$ photo_has
-0.3: photo_i photo_not photograph pictur_is pictur_next pictur_you pizza_on placehold pleas_tri
-0.3: pleas_upload posit prefer privat puedo_ver refer refrain regret_that requir resolut respond
-0.3: restrict retri ride_a riversid roof_$ sad see_ani should_be shown_$ sight skier_in someth_i
-0.3: stop_by stop_here stretch support_$ surf surfer switch_off tall tall_tower than_i that_i
-0.3: that_one that_you the_link the_moment the_photo the_program the_prompt the_scene the_servic
-0.3: the_snow the_subject the_upload there_was think_the this_person this_photograph this_scene
-0.3: to_have to_look to_stop to_tell today_$ togeth_$ too tool top_of tower_and tree_$ unabl_to
-0.3: understand_that unfortun upload_the use_an velvet version violenc wait_for was was_a was_found
-0.3: was_stop water we_chang weapon wed_cake where_is white_dress wish_i with_monitor without_the
-0.3: workspac_with written_without you_a you_mention you_talk you_ve
-0.2: <able>$ <again> <article><carrier> <article><life> <article><own> <article><rule> <ask><again>
-0.2: <ask><ask> <beyond>$ <beyond><own> <block>$ <block><article> <error><given> <given><life>
-0.2: <given><own> <given><user> <hard><perceive> <hard><what> <joined><given> <life><article>
-0.2: <life><user> <machine><not> <machine><textual> <missing>$ <missing><given> <model>$
-0.2: <model><given> <model><not> <not><own> <not><person> <not><what> <only><textual> <other><ask>
-0.2: <other><rule> <other><task> <other><textual> <other><what> <output>$ <output><other>
-0.2: <output><perceive> <own> <own><able> <own><rule> <own><textual> <perceive><life>
-0.2: <perceive><output> <perceive><perceive> <person><article> <refuse>$ <refuse><article>
-0.2: <refuse><output> <refuse><perceive> <request><block> <speaker> <speaker>$ <speaker><article>
-0.2: <speaker><given> <speaker><only> <speaker><task> <textual><other> <too><output>
-0.2: <user><deliver> <what> <where> <where>$ <where><article> <where><given> ^$ ^<able> ^<as>
-0.2: ^<ask> ^<block> ^<model> ^<rule> ^<textual> ^<user> ^_answer ^_apolog ^_as ^_becaus ^_if
-0.2: ^_invalid ^_lo ^_look ^_our ^_refus ^_shall ^_somehow ^_that ^_unabl a_cake a_clean a_clear
-0.2: a_close a_differ a_dock a_fresh a_languag a_larg a_live a_login a_look a_man a_match a_minor
-0.2: a_pair a_pizza a_plaid a_pole a_posit a_problem a_smaller a_snowi a_solid a_tabl a_teddi
-0.2: a_text a_vase about_someth abov_$ aerial_view after_a ahead_and air_abov alon among an_aerial
-0.2: an_intersect an_orang and_chees and_groom and_i and_it and_send ani_imag ani_pictur answer_$
-0.2: anyth_i apologis_this appropri are_cut are_disabl artifici_intellig as_a at_$ at_dusk at_it
-0.2: attach_the be_against be_happi be_irrespons be_open beach_$ bear_$ been_upload behind_a
-0.2: blind_to board_mount bronz but_this came_through can_$ caption_$ caption_becaus caption_of
-0.2: cat_sleep chat chees_is child_with children children_in citi_at citi_with clean_kitchen
-0.2: clear_$ clear_enough close_up color comfort compli concern content_is convers cover_slope
-0.2: crimson cup_$ cut_their d_like d_love d_prefer declin_$ deep deni_$ describ_this descript_$
-0.2: descript_can desk_with difficult_to do_$ do_with dock_stretch dont_have doubl drink_water
-0.2: dusk_$ enabl enclosur enclosur_with entir_black ever exist_$ fail_$ far feel file_$ file_was
-0.2: find_it float footbal_dure for_legal for_that forbid form from_comment from_describ front
-0.2: front_of giraff_in go_ahead groom_are group_of guess hard_to has_expir has_white here_next
-0.2: hill hill_under hmm honest hug_a i_am i_apologis i_dont i_find i_ll i_regret imag_captur
-0.2: imag_data imag_depict imag_file imag_in imag_is imag_next imag_should imag_so imag_you imageri
-0.2: imposs_to in_a in_front in_the in_uniform in_your inappropri internal into_a invalid_imag
-0.2: is_drink is_empti is_entir is_i is_limit is_miss is_need is_ride is_serv is_sit is_text is_too
-0.2: is_unavail it it_look jacket kitchen_has kitchen_with know_$ larg_citi ledg legal_reason let_s
-0.2: like_caption like_the limit_$ look_like love_to low_qualiti mani_$ match_in me_but meant_to
-0.2: memori moder modern modul_is more more_context more_than mount_at my_abil my_apolog narrow
-0.2: near_$ newlyw_cut next_to no_descript no_photo nois none_$ none_in not_$ not_been not_form
-0.2: not_know not_name not_part not_possibl not_read not_see not_someth not_think not_to noth_came
-0.2: null of_giraff of_kid of_yellow onc_i one_$ onli_see open open_your orang_cat orient our_rule
-0.2: page_where pair_of pajama part_of pepperoni pepperoni_and pero_no person person_and photo_is
-0.2: photo_next pictur pictur_are pictur_was pictur_with play_a play_soccer play_with pleas_check
-0.2: pleas_describ pleas_send pole_$ poor posit_to problem provid_the read read_this real_peopl
-0.2: reason_i reason_of recognis red_bus red_doubl refer_to refriger respons result_of return_an
-0.2: riversid_citi rocki room_with rule_$ s_imposs safeti_$ say_no scene_for scene_in sea see_it
-0.2: send_me shall_we share_the shirt shirt_play show show_an show_newlyw side_$ sight_$ sign_at
-0.2: sleep_on slope_and slope_with snow_cover so_that sorri_no specul_about stainless steep_hill
-0.2: still street_$ stretch_into suppli suppress tabbi templat text_$ that that_$ that_pictur
-0.2: the_keyboard the_model the_rule the_server the_topic the_track their_face there there_s
-0.2: think_you this_in this_request through_$ to_a to_attach to_caption to_interpret to_it to_me
-0.2: to_send topic_$ track track_$ tree_in tri_a tri_again trigger two_giraff type uncertain
-0.2: upload_proper vase_$ vase_near ve_sent verifi view view_that violat want_a was_an was_remov
-0.2: water_from wave wave_on we_talk what_i what_photo where_the white_cabinet with_rose with_the
-0.2: woman_in word_$ would_need written_$ wrote yellow_flower yellow_shirt you_d you_mean you_want
-0.2: your_imag zebra zebra_is
-0.1: 403 404 404_the <able><article> <able><block> <able><own> <able><person> <able><task> <again>$
-0.1: <article><again> <article><ask> <article><beyond> <article><error> <article><missing>
-0.1: <article><not> <article><request> <article><too> <article><user> <article><when> <as>
-0.1: <as><given> <as><model> <as><not> <as><speaker> <as><task> <as><textual> <ask> <ask><own>
-0.1: <ask><request> <ask><speaker> <beyond><article> <beyond><beyond> <beyond><given>
-0.1: <beyond><other> <beyond><perceive> <beyond><rule> <beyond><speaker> <block><block>
-0.1: <block><carrier> <block><joined> <block><output> <block><rule> <carrier><textual>
-0.1: <carrier><user> <carrier><where> <deliver><again> <deliver><missing> <deliver><not>
-0.1: <deliver><own> <deliver><request> <error><article> <error><joined> <error><perceive>
-0.1: <error><user> <excuse><given> <given><able> <given><again> <given><block> <given><output>
-0.1: <given><refuse> <given><request> <given><task> <given><too> <given><when> <hard>$
-0.1: <hard><given> <hard><task> <joined> <joined><able> <joined><as> <joined><block>
-0.1: <joined><deliver> <joined><other> <joined><output> <joined><perceive> <joined><speaker>
-0.1: <joined><task> <joined><what> <machine>$ <machine><carrier> <machine><only> <machine><other>
-0.1: <machine><refuse> <missing><article> <missing><perceive> <missing><request> <missing><where>
-0.1: <model><other> <model><output> <model><refuse> <model><textual> <model><user> <not><ask>
-0.1: <not><deliver> <not><user> <only><perceive> <only><user> <other><again> <other><deliver>
-0.1: <other><machine> <other><missing> <other><model> <other><too> <other><user> <output><able>
-0.1: <output><carrier> <output><joined> <output><own> <output><person> <output><rule> <own>$
-0.1: <own><block> <own><missing> <own><model> <own><not> <own><person> <own><what>
-0.1: <perceive><error> <perceive><hard> <perceive><missing> <perceive><other> <perceive><rule>
-0.1: <perceive><speaker> <perceive><where> <person><rule> <refuse><not> <refuse><person>
-0.1: <refuse><task> <request><ask> <request><given> <request><life> <request><rule>
-0.1: <request><textual> <rule><block> <rule><given> <speaker><excuse> <speaker><hard>
-0.1: <speaker><machine> <speaker><missing> <speaker><other> <speaker><person> <speaker><request>
-0.1: <speaker><speaker> <task>$ <task><article> <task><other> <task><request> <task><speaker>
-0.1: <task><what> <task><when> <textual>$ <textual><model> <textual><not> <textual><speaker>
-0.1: <textual><textual> <too><article> <too><other> <too><own> <too><what> <user><article>
-0.1: <user><ask> <user><missing> <user><not> <user><own> <user><request> <user><what> <what>$
-0.1: <what><able> <what><speaker> <what><task> <when><article> <when><given> <when><perceive>
-0.1: <when><speaker> <when><what> ^<hard> ^<perceive> ^<when> ^<where> ^_ani ^_at ^_be ^_befor
-0.1: ^_content ^_descript ^_empti ^_error ^_even ^_file ^_hi ^_hmm ^_imposs ^_na ^_nope ^_null ^_of
-0.1: ^_right ^_sinc ^_sure ^_unfortun ^_where a_$ a_ball a_beach a_blue a_bouquet a_cozi a_desk
-0.1: a_field a_game a_giraff a_group a_herd a_keyboard a_ladi a_lamp a_long a_narrow a_park a_real
-0.1: a_riversid a_silver a_snow a_stainless a_steep a_still a_street a_surfer a_tabbi a_view
-0.1: a_woman a_wooden abil_$ abil_to about_$ about_an about_is about_it access_imag access_pictur
-0.1: actual afraid after again_$ again_and again_in against_our age ai_develop all_that allow_a
-0.1: am_unabl an_empti anyth_$ anyth_about apologis_but appreci are_play are_stand arriv_$ as_it
-0.1: ask_for assist assist_has assist_i assist_is at at_photo at_present attach_a attir attir_stand
-0.1: avail_to back_of be_$ be_a be_analys be_caption be_describ be_discuss be_glad be_honest
-0.1: be_inappropri be_made be_offer bear_in befor_i believ_i bird_is black_wetsuit blank_page
-0.1: bouquet bouquet_of boy_are bright bronz_statu bus_drive but_describ but_it by by_$ by_me
-0.1: by_safeti by_the cabinet_a cake_decor can_do can_onli can_process can_read can_write cant_see
-0.1: canyon caption_avail caption_is caption_next caption_pictur captur_a case case_i cat_rest
-0.1: certain_what chat_$ check_the children_$ citi_$ clear clear_vase cloth_$ come_through
-0.1: comfort_write comput_on content_$ content_and content_polici convers_$ could_describ
-0.1: could_tell cover cozi cozi_room cupboard cut_a d_need d_rather dark dark_$ declin_the decor
-0.1: deep_canyon depict_$ depict_a descend descend_a describ_and describ_children describ_in
-0.1: describ_next describ_that describ_what descript_of desk_$ determin_what develop develop_by
-0.1: did_not discuss_the display do_but do_it doubl_$ down_a down_the drive_$ dune dure_$ dure_a
-0.1: each_other eat eat_leav els_$ empti_$ empti_file enabl_for engag engag_with enough_for error_$
-0.1: error_occur even even_after explicit eye_$ eye_to face_are fail_a fall_outsid far_too
-0.1: feel_comfort file_but file_not file_type first_$ float_in floor_$ for_a for_your forgot_to
-0.1: found_in from_me function gate_$ generat_a giraff_are giraff_eat giraff_stand girl_play
-0.1: given_ani glad_to goe got_the grand grand_hall graphic gray group hard has has_not have have_$
-0.1: have_not have_the he help_with help_you her_teddi herd_of here_it here_this honest_i how_to
-0.1: hug i_apolog i_cant i_current i_got i_know i_may i_never i_receiv i_think i_ve i_write i_wrote
-0.1: ident_of identifi_peopl if_there imag_again imag_could imag_first imag_input imag_skip
-0.1: imag_that imag_to imag_yet in_pink in_wed includ_the inconveni inform_in input_$
-0.1: internal_error intersect_with into_$ is_about is_against is_attach is_broken is_explicit
-0.1: is_far is_float is_iron is_just is_noth is_so is_written it_and it_appear it_it it_through
-0.1: it_with it_would itself jacket_on judg_the just_nois keyboard_$ know_you ladi ladi_with
-0.1: languag_model later_$ learn_to leav_from limit_for link_$ link_you littl_girl ll_have london
-0.1: long_wooden look_$ low_for m_abl man_in man_stand man_surf manag may_not may_violat me_an
-0.1: me_more miss_from model_i model_is monitor_a more_detail mountain mountain_$ my_answer
-0.1: my_camera my_instruct my_train narrow_gate never_arriv never_sent night_view no_access
-0.1: no_answer no_can no_output no_pictur no_to nope_can not_among not_appropri not_come not_depict
-0.1: not_discuss not_enabl not_engag not_exist not_feel not_generat not_given not_guess
-0.1: not_identifi not_learn not_let not_load not_process not_reach not_talk not_verifi noth_can
-0.1: noth_els noth_i noth_in noth_to nuditi_$ occur_while of_cours of_file of_it of_me of_what
-0.1: offic okay_but on_text on_their on_which onc one_of open_imag orient_$ our our_polici
-0.1: our_system our_term outsid_what over_a pajama_hug park_$ perceiv person_i person_is
-0.1: photo_contain photo_did photo_in photo_should photograph_to pictur_and pictur_do pictur_first
-0.1: pictur_from pictur_in pictur_would pier pink_pajama pizza_with place_to play_footbal
-0.1: pleas_attach polici_$ pond pond_$ possibl_$ prefer_to present present_in present_the privaci
-0.1: privat_individu prompt_$ prompt_trigger proper_$ protect provid_an qualiti_it question_$
-0.1: question_ask rather_not reach_the real_person reason_the receiv_text red_$ red_jacket
-0.1: refrain_from request_$ requir_an resend resolut_is respond_to rest rest_on rocki_ledg room_$
-0.1: room_has run_after s_a s_age s_noth sad_the sand_$ say_anyth say_who sea_$ see_a see_an
-0.1: see_anyth see_imag see_one see_this see_your send_it sent_it server servic_is sexual_content
-0.1: shall_not share_your shirt_$ shirt_is should_describ show_a show_children show_the sign_on
-0.1: silver silver_coach sinc_the sit_on skier_descend skip_this skylin_$ skylin_at skylin_with
-0.1: small soccer_on someon_s someth_went soon sorri_but sorri_with stand_$ stand_next stand_on
-0.1: statu_and steep such support_imag sure_pleas surf_on surfer_$ surfer_in system tabl_$ tell_you
-0.1: templat_$ tent text_and text_is text_onli thank_for that_address that_s that_would the_abil
-0.1: the_air the_answer the_assist the_back the_bronz the_deep the_grand the_ident the_kitchen
-0.1: the_low the_orient the_person the_question the_resolut the_respons the_sand the_sea the_skylin
-0.1: the_tool their_wed there_$ there_i this_but this_can this_case this_chat this_content
-0.1: this_convers this_featur this_file this_system this_version to_answer to_assist to_compli
-0.1: to_discuss to_do to_each to_generat to_give to_privaci to_process to_provid to_refus
-0.1: to_respond toddler_in too_dark too_low train_on tree tri_me trigger_the tulip tulip_in
-0.1: tulip_is type_is unclear unclear_to under under_a uneth uniform_run unread upload_it usag
-0.1: use_$ user_did version_of view_imag violat_my violat_our visibl_to walkway want_to was_block
-0.1: was_not water_with we_will wed_attir went went_wrong wetsuit wetsuit_$ what whether
-0.1: white_cupboard whom with with_$ with_balloon with_flower with_her with_me with_my
-0.1: with_pepperoni with_two with_wooden withheld_$ woman_$ wooden wooden_dock wooden_floor
-0.1: wooden_pier work_with would_rather would_violat write_$ write_a write_anyth wrong yellow_tulip
-0.1: you_could you_did you_go you_have you_link you_send you_share young_boy your_photo your_prompt
-0.1: your_request zoo_enclosur
--0.1: 9000 <able><life> <able><what> <article> <article><excuse> <article><hard> <article><joined>
--0.1: <article><machine> <article><output> <article><textual> <as><life> <as><other> <ask><carrier>
--0.1: <ask><life> <ask><not> <ask><perceive> <ask><user> <block><able> <carrier><article>
--0.1: <carrier><deliver> <carrier><missing> <carrier><person> <deliver><carrier> <deliver><joined>
--0.1: <deliver><other> <deliver><user> <error><carrier> <error><request> <error><when>
--0.1: <excuse><article> <excuse><excuse> <excuse><not> <excuse><own> <given><machine> <hard><other>
--0.1: <hard><person> <life><given> <life><own> <life><perceive> <machine><machine> <machine><task>
--0.1: <machine><what> <missing><carrier> <model><article> <model><carrier> <model><life>
--0.1: <model><model> <not><article> <not><error> <not><excuse> <not><not> <not><too> <not><when>
--0.1: <only><speaker> <other><as> <other><hard> <other><output> <other><when> <output><article>
--0.1: <output><task> <own><carrier> <own><joined> <own><perceive> <own><speaker> <perceive><ask>
--0.1: <perceive><carrier> <perceive><deliver> <perceive><given> <perceive><model> <perceive><not>
--0.1: <perceive><textual> <perceive><user> <perceive><what> <perceive><when> <person><able>
--0.1: <person><ask> <person><given> <person><life> <person><person> <person><task> <person><what>
--0.1: <refuse><request> <request><article> <request><carrier> <request><machine> <request><missing>
--0.1: <request><output> <request><perceive> <request><task> <request><what> <rule><article>
--0.1: <rule><other> <rule><request> <speaker><again> <speaker><output> <speaker><perceive>
--0.1: <task><life> <task><machine> <textual><machine> <too><perceive> <user><carrier>
--0.1: <user><joined> <user><machine> <user><person> <user><textual> <what><joined> <what><life>
--0.1: <what><machine> <what><model> <what><not> <what><output> <what><person> <when> <when><block>
--0.1: <when><other> <where><other> ^<speaker> ^<what> ^_ai ^_deni ^_describ ^_explicit ^_first
--0.1: ^_forbidden ^_human ^_let ^_never ^_noth ^_reject ^_requir ^_restrict ^_sorri ^_to ^_upload
--0.1: ^_whi ^_without a a_banner a_bear a_box a_bridg a_calm a_camera a_car a_cardboard a_care
--0.1: a_cartoon a_castl a_chat a_child a_church a_climber a_crane a_doubl a_fallen a_femal a_film
--0.1: a_frame a_goat a_green a_hand a_heart a_help a_kitten a_ladder a_lake a_letter a_longer a_map
--0.1: a_market a_model a_note a_paint a_passeng a_phone a_piano a_pier a_plate a_pool a_portrait
--0.1: a_program a_queen a_rainbow a_result a_river a_robot a_roof a_row a_sad a_server a_shelf
--0.1: a_sign a_singl a_stack a_stove a_teacher a_toy a_train a_vintag a_zebra abl about_privaci
--0.1: about_that about_to across action addit after_$ after_the ai_languag air_$ airport ala
--0.1: all_over along_a alway am_sorri an_ad an_apolog an_assist an_error an_offic and_can and_no
--0.1: and_the and_this and_white ani_more ani_peopl anim_are answer_a apolog_to appl are_$ arm_$
--0.1: around art_$ artwork as_an as_he as_the as_this ask_me asleep assist_a at_night at_this
--0.1: ate_the attach_to avail_in back_$ back_to background_$ bag_$ bake band banner banner_at barn
--0.1: basket_$ bay be_answer be_complet be_identifi be_love be_read be_the becaus_of bed_$
--0.1: befor_the believ_it bird_$ birthday black_and blue blue_$ boat_$ book box_$ box_is boy_on
--0.1: bride bridg_has bulldog bus_pass but_no but_sand by_a cabinet_$ cactus cake_but cake_is
--0.1: calm_lake camera_$ camp can_describ cancel candi canyon_$ captcha caption_that car_in carri
--0.1: cash castl_in cat_$ chair_$ chalkboard chat_in checkbox_on choos_a church_a cliff climat
--0.1: climb_a clock_$ close cloth cloth_on cloud_$ coat coffe complet_without concept confer
--0.1: contain_no cooki could_look could_not countri coupl cover_$ cream crowd curtain custom dancer
--0.1: date deni deni_a desert diner disk distanc do_a do_you dog_and dog_in doormat down_$ draw_of
--0.1: driver easi_to end end_of error_in error_page ethic except face_of fail_to fan featur_$
--0.1: featur_a field_with file_in file_that film_still find_a first_a first_i fisherman flat focus
--0.1: food for_this form_$ frame_$ fridg friend from_this gate_in glass_vase glow go_to goalkeep
--0.1: goat_on groom group_$ gym hal hand_$ hang_on harbor hat have_no head_down hear heart heel_in
--0.1: helmet help_a hide hill_$ him hint hoodi hous_$ hug_$ i_could i_forgot i_look i_refus
--0.1: i_should i_tri ident_is identifi_becaus illustr imag_a imag_do imag_from imag_i imag_it
--0.1: imag_seem in_an in_sight inform insid into_the iron iron_cloth is_$ is_blank is_cover is_do
--0.1: is_imposs is_open is_visibl it_$ it_again it_imposs just kind_of kitchen_$ know_if know_more
--0.1: know_who lake_$ larg_wave late leaf leav_$ left_on librari_$ lid lid_$ like_me like_this
--0.1: line_$ logo look_at lyric m_just m_not m_sorri make_it make_this maker man_can man_is man_s
--0.1: mani manual mask mat me_know me_think measur men mention_the messag_$ miss model_can
--0.1: model_doe monitor_$ monkey morn mous mr mud mug_with mural museum my_cat my_dog my_first
--0.1: my_task need_help nice night_$ no_anim no_car no_furnitur no_inform no_other no_park no_snow
--0.1: no_train none_of noon not_all not_amus not_even not_found not_go not_have not_includ
--0.1: not_known not_like not_look not_need not_readabl not_seen not_share not_sharp not_show
--0.1: not_take not_the not_today not_touch noth_on notic_on number object_in of_pictur of_them
--0.1: of_water offic_$ older open_$ open_it outsid over_the page_of paint palm pari parti pass_$
--0.1: passeng_wait past peopl_are pepperoni_$ person_in person_s person_whose photo_a photo_doe
--0.1: photo_here photograph_$ photographi piano_and pictur_as pictur_befor pictur_doe pictur_i
--0.1: pictur_it pictur_onli pictur_that pier_$ pizza_$ placard place placehold_icon plastic
--0.1: plate_of play_$ player_about plaza_$ pleas_give pleas_help pleas_keep pleas_share pleas_write
--0.1: pond_with portrait_of possibl print_$ privaci_pleas prize provid_$ provid_one punk rather_be
--0.1: read_a receiv_a regret_noth regrett remov_from replac restrict_area ride_$ right_to river_$
--0.1: rock_$ row run s_face s_the safe said sailor say_a scene_$ sculptur see_$ see_here see_no
--0.1: see_that seem_that seem_to seen_$ seen_a seen_on sent_$ sentenc_that set set_$ sever
--0.1: sever_zebra shade shadow shake shake_hand shape share_it sheet ship shirt_and shop short_$
--0.1: short_caption show_no sign sign_$ sign_in sign_that sketch_of sleev smart so_a song sorri_for
--0.1: spot stack_of stain_glass stair star state station_$ steep_$ sticker still_$ still_of stove
--0.1: stove_and street_and stuck studio summer sure_what swim swing system_doe take_a taken_in
--0.1: tall_$ tear teddi_$ tenni_player text text_on text_or than_this thank_you that_a that_describ
--0.1: that_photo that_will the_actor the_babi the_ball the_beach the_bench the_best the_box
--0.1: the_bride the_cake the_citi the_clock the_color the_distanc the_dress the_eclips the_end
--0.1: the_eye the_floor the_front the_gate the_given the_goalkeep the_kid the_last the_line
--0.1: the_mess the_moon the_mountain the_name the_owner the_pictur the_rain the_right the_road
--0.1: the_roof the_same the_sign the_sky the_sun the_titl the_user the_water the_way the_window
--0.1: the_word there_is these_shoe this_car this_cat this_i this_is this_puppi this_room this_task
--0.1: this_tool tini titl_of to_an to_choos to_climb to_come to_comment to_find to_fli to_identifi
--0.1: to_keep to_land to_laugh to_open to_reach to_read to_share to_speak to_talk to_upload to_walk
--0.1: token_$ tote tote_bag touch town truck tulip_$ turn_out two_children two_girl umbrella_$
--0.1: under_$ under_the up_next upload_$ upload_of user_describ user_want view_from visibl_behind
--0.1: visitor wait wait_to wall_$ wall_art warn_that was_never was_taken waterhol wave_near we
--0.1: we_were weather web wed when which_the white_lili white_wall who_is who_need whose_face
--0.1: will_describ will_write window_$ wine_glass wing with_a with_an with_fri with_no with_their
--0.1: with_your without_a wolf woman_is woman_play wood word_on worri would_like write_one
--0.1: written_on year_$ yellow_$ you_be you_for you_hang you_how you_i you_sent you_to you_would
--0.1: young_$ your your_design your_mother zebra_in
--0.2: <able><other> <again><other> <article><perceive> <article><what> <ask><other> <ask><output>
--0.2: <carrier><not> <carrier><perceive> <deliver><perceive> <excuse><carrier> <excuse><speaker>
--0.2: <given><what> <joined>$ <joined><life> <machine><article> <machine><given> <other><given>
--0.2: <other><joined> <other><not> <other><other> <other><refuse> <own><output> <perceive><article>
--0.2: <perceive><joined> <person>$ <person><perceive> <speaker><joined> <speaker><own>
--0.2: <speaker><too> <task><given> <task><joined> <textual><article> <too>$ <user><other>
--0.2: <user><user> ^<other> ^_forgiv ^_is ^_miss ^_okay ^_privaci ^_question ^_send ^_sensit ^_sign
--0.2: ^_there ^_tri ^_violat a_balloon a_better a_black a_blur a_broken a_bus a_chain a_data
--0.2: a_doctor a_draw a_file a_garden a_hors a_lighthous a_lock a_notic a_pipe a_tree a_websit ad
--0.2: ai_generat all all_day allow allow_in allow_to amus an an_ai an_answer an_old and_yellow
--0.2: appear_to are area assist_can ate away background_is bag be_given be_recogn beach beach_with
--0.2: believ between billboard_mockup blur_and boy_with bridg_$ build_$ burger busi but_a but_the
--0.2: buy can_tell cann caption_short car_$ card_with cardboard care cartoon cat_under censor chart
--0.2: checkbox cherri chicken clear_what climber clock color_$ comput crack crane cross cute
--0.2: deni_stamp descript_below did_$ do do_not doe_not dog_with door_$ dress_$ duck eclips egg
--0.2: enough enter enter_the face_is fair fallen featur femal file_is find_this flash flood_the
--0.2: forgiv_me found_$ four fri fruit full_of furnitur garag garden_$ gate get_a girl give glare
--0.2: glass glass_$ goal grandmoth_$ grill half hall handwritten have_been head hedg heel here_are
--0.2: hidden high hold how_much hurt i_want ice icon_vector idea_what ident identifi identifi_this
--0.2: imag_appear imag_featur imag_here imag_onli in_$ in_it in_my in_red in_which includ is_it
--0.2: is_on is_the is_there is_unknown it_i it_in jar just_a keep_the kind know lack lamp_in land
--0.2: last laugh length life lit live_at log love_this machin_$ made_of made_out main_object
--0.2: make_the man_and man_who mani_build march market matter mess monday moon much_i mug_$
--0.2: must_not my_favorit need_for net night no no_face no_idea not_clear not_easi not_from
--0.2: not_recognis not_sorri not_tell not_wait noth_but noth_is notic_in null_and of_canal on_$
--0.2: on_a on_it onc_the onli_a open_the origin our_trip over owner page_with peopl_$ peopl_onli
--0.2: permit_in person_pillow person_who photo_$ photo_show photo_was photo_which pictur_$ pictur_a
--0.2: pictur_becaus pictur_but pictur_of pillow_$ plane plate_$ plate_but pleas_come pleas_do pool
--0.2: poster_$ puppi queen question_what quot rainbow red remov_the rider rose rose_$ s_ident same
--0.2: see see_me see_you sensit_content sent sharp shoe_$ shoe_with show_$ shown_here sink sketch
--0.2: sloth_$ snake so_here so_i sorri_not stage stain stamp_in start step street system_of task_i
--0.2: teapot than_thirti that_can that_is that_say the_background the_bird the_boat the_bottl
--0.2: the_bridg the_camera the_file the_hors the_imag the_main the_red the_stadium the_statu
--0.2: the_street the_templ the_tree the_wall the_wed the_whole the_woman theater them think_of
--0.2: think_this thirti_token this_dress this_old to_be to_enter to_resist to_your tower_is traffic
--0.2: train_$ tree_and trip_to user_what vector_$ view_the vintag vinyl visibl_text walk want_me
--0.2: water_a we_are we_have wed_$ what_do what_you which_show who_can whose win with_this
--0.2: without_my write write_the you_and you_do you_it
--0.3: <block><other> <carrier><carrier> <carrier><other> <given><article> <given><ask>
--0.3: <given><carrier> <given><joined> <given><not> <life>$ <missing><other> <not><textual>
--0.3: <only><other> <other><carrier> <output><user> <own><given> <own><other> <person><not>
--0.3: <refuse><other> <speaker><carrier> <what><other> <what><perceive> <what><what> <when>$
--0.3: ^<article> ^<own> ^_an ^_onc ^_oop ^_user a_boy a_few a_fox a_person a_screenshot a_warn ai
--0.3: along anoth_caption are_no are_not are_shown are_visibl arm art artist avail balloon bandana
--0.3: basket becaus_the bed behind behind_the bench best bicycl black_dress blue_and board_$ bowl
--0.3: broken bus_$ but_i calm caption_a caption_this castl coin contain_ani d describ_how design
--0.3: did_it do_justic draw els entri error_messag few_word field find_the finish flag for
--0.3: for_children for_sale from_our full girl_with given_an grow guitar have_ani help_but her here
--0.3: here_a home hors_$ huge i_hope i_see imag_can imag_contain imag_need iron_$ is_still
--0.3: justic_to key known ladder leav_the like_to line live_$ load_more long m_go made map me_see
--0.3: meme messag_on mind miss_a mouth much music my my_grandmoth newspap no_file no_visibl not_abl
--0.3: not_be not_contain not_find not_for not_sure note now_i object of_my okay_so on_an oop_i
--0.3: piano pie plaza pleas_provid portrait possibl_to post print protest provid_a rain recogn say
--0.3: secur seem sentenc_$ she shelf some sorri_about squar stack statu stop_$ sun sweatshirt
--0.3: t_shirt tag task_is tattoo teacher that_it that_no the_cloud the_dog the_face the_photograph
--0.3: the_plate the_show there_are this_recip this_sunset time to_$ to_know to_make tri vehicl
--0.3: visibl_in want way what_is what_the whi will_be wine wiper worker would_you year you you_can
--0.3: you_like you_provid you_will
--0.4: <1> <2> <article><article> <carrier>$ <given><textual> <life> <not><block> <other> <other>$
--0.4: <other><perceive> <output><given> <speaker><life> <textual><given> <user><perceive> ^<life>
--0.4: ^_now ^_pleas ^_would ^_your a_photo a_sloth actor adult album and_describ be_seen better box
--0.4: cabinet camera cat chatgpt choos climb cold content_of describ_a doctor doe edit funni guid
--0.4: happier has_no have_a here_is i_d i_took i_was if imag_and imag_not imag_of in_one is_a is_my
--0.4: is_not it_was jump keep label left letter librari lighthous lili lock lost magritt main
--0.4: man_iron me_a my_pictur na no_one not_my of_an of_the other passeng patient phone photo
--0.4: photo_of pipe plant player provid refus_to repli right river robot saint screenshot_of seat
--0.4: sensit share_this should_write shown_in singl smile_at stadium student sure_i taken templ
--0.4: that_the the_lake the_tower think think_about thirti this titl to_say to_take token tower
--0.4: tri_to trip umbrella up wall wear whole woman would_caption yet
--0.5: <article>$ <article><other> <article><task> <excuse><other> <what><article> ^_here ^_so ^_we
--0.5: a_girl a_messag babi billboard board boat bottl call canal card circl costum could_be day
--0.5: describ_the dress easi festiv film fish fog forgiv from_the given goat grandmoth green hope
--0.5: i_like i_love icon is_no is_to like_it minist name need need_no need_to no_peopl no_word
--0.5: not_a not_mine not_own okay old oop own_this pictur_show poster recip report resist ring road
--0.5: share short sorri_i station stop sunset sure text_in the_caption the_descript this_cake
--0.5: this_caption to_the took_this toy was_unabl websit what_els you_see you_upload
--0.6: <not><joined> ^_what am_not ani at_the bird but caption_the chain chair church cloud face
--0.6: fashion favorit fenc first fox hang human i_would idea justic kitten messag mine mockup
--0.6: mother not_help notic one_sentenc owl permit photo_you rock sale say_what see_in should
--0.6: the_man these this_imag this_photo this_pictur three warn you_are
--0.7: ^_i ^_yes about_the anim bar bridg caption_for come complet door edg explain few flood garden
--0.7: get hand help let_me light man mug new not_get pasta question see_the smoke t tast view_$
--0.7: which who yes_i
--0.8: <3> <not><carrier> <perceive>$ ^<carrier> ^_you below blur boy found his how imag_doe it_is
--0.8: on_the one pillow sloth so take ticket two user vector winter without
--0.9: <not><life> background cake d_caption find for_the from hors hous i_did not_stop screenshot
--0.9: smile were window word
--1.0: <not><other> ^_the appear blank car lake they
--1.1: can_see in love no_text now own shoe took
--1.2: <carrier> like plate seen task
--1.3: stamp
--1.4: visibl
--1.5: dog sentenc yes
+2.1: someth
+1.8: attach
+1.7: rule
+1.6: about reason
+1.5: limit out pass subject
+1.4: filter play return scene send upload
+1.3: 400 data exist que request
+1.2: format load off offlin respect this_one
+1.1: content de declin download for_me imag imagen part pass_on rug safeti support to vision
+1.0: <given> <not><output> attract clue eye link m none readabl through valid ve workspac written
+0.9: add address and_a bad ball block bot clearer depict discuss je mean puedo shed side unanswer
+0.9: understand with_tree withheld
+0.8: <not> <not><given> <not><task> a_caption alon anyth base chang desk fail giraff go here_$ into
+0.8: ll must noth on_my or platform prevent result sens ski someon the_peopl thing topic violenc
+0.8: what_photo where while work
+0.7: <ask><given> <beyond> <missing> <refuse> <request> ^_caption ^_my a_no abil access been beyond
+0.7: can_not describir drive en file foto i injuri it_s make me mix modul monitor ninguna
+0.7: not_describ offer on_this order process real refus skylin slope sorri stand subject_$ switch
+0.7: the_attach us wish yellow
+0.6: <deliver><article> <rule> ^<beyond> ^<not> again against apolog are_you arriv beij can_be
+0.6: chatbot current cut descript determin did dock forgot generat ha hmm i_must i_will imposs
+0.6: individu is languag laptop leav let_us longer_exist me_$ moment my_side natur near no_clue
+0.6: not_write plaid program prompt rather retri room sad se servic sexual ski_in success surf
+0.6: surfboard teddi the_$ this_$ to_look to_see violent visual what_it what_this
+0.5: <given><given> <not>$ <request>$ <task> <task><person> ^<missing> ^_imag ^_not a_color a_valid
+0.5: a_workspac abov ball_on be_written capabl caption_and chang_the china describ_$ differ down
+0.5: drive_down due facial fall forbid further i_can i_onli imag_a in_order input instead insuffici
+0.5: it_contain it_show la learn leav_this legal littl live live_room lo london mind minor mount
+0.5: my_rule no_$ no_go no_longer no_readabl not not_work ocean of_a onc opinion order_to out_a
+0.5: output password perfect pero pole polici posit produc proper remov respons retriev rule_$ s
+0.5: sea serv shall shall_we sit skier sky smaller snow soccer sorri_$ space stop_sign tell_what
+0.5: tenni this_in this_person this_would to_pass to_view tool tree_in unavail use valid_imag ver
+0.5: workspac_with would
+0.4: <able> <ask><article> <block> <error> <excuse>$ <joined><not> <missing>$ <model>
+0.4: <not><perceive> <not><request> <other><own> <other><speaker> <other><task> <output>
+0.4: <output><not> <perceive> <person><other> <refuse>$ <rule>$ <speaker><not> <speaker><refuse>
+0.4: <textual> ^<refuse> ^_as ^_can ^_if ^_this ^_which a_clearer a_descript a_pictur a_tenni
+0.4: add_the address_$ aerial all_i among anoth answer_was apologis are_unabl artifici ask b cant
+0.4: caption caption_can check code comment compli contain could could_you desk_$ detail disabl
+0.4: display footbal for_a function got guess guidelin have_eye honest i_ll i_understand i_wish
+0.4: imag_is imag_was in_this in_word inappropri is_offlin kitchen larg las make_out match meaning
+0.4: mention model must_declin my_vision need_the ninguna_imagen no_puedo not_caption not_here
+0.4: not_make not_support not_view nuditi on_ski pair peopl_in permiss piec pizza pleas qualiti re
+0.4: reach read_text receiv recognis recognit rectangl refus_$ requir respond s_hard see_what
+0.4: send_the shed_$ show_an sight sinc skip snow_$ softwar sorri_no stop_by such talk talk_about
+0.4: teddi_bear term the_messag the_scene their there_s there_was thing_in this_assist this_model
+0.4: to_help to_me to_tell togeth top tower_and unabl unfortun unsupport vision_is was_stop watch
+0.4: weapon will_not wish_i without_the write_about wrote you_forgot you_talk you_ve young
+0.4: your_messag your_photo
+0.3: <able><given> <article><own> <article><speaker> <ask><ask> <beyond>$ <beyond><own>
+0.3: <block><article> <block><block> <deliver> <error>$ <error><given> <excuse> <given><missing>
+0.3: <given><perceive> <joined><article> <machine><not> <not><own> <only><carrier> <other><person>
+0.3: <other><request> <output><block> <output><perceive> <own><able> <refuse><given> <speaker>
+0.3: <speaker><able> <speaker><article> <speaker><textual> <textual><other> <user>$ <user><article>
+0.3: <user><given> <what><given> ^<deliver> ^<error> ^<joined> ^<request> ^<textual> ^<when> ^_all
+0.3: ^_apolog ^_becaus ^_declin ^_descript ^_did ^_due ^_for ^_hmm ^_insuffici ^_it ^_lo ^_no
+0.3: ^_none ^_our ^_respons ^_unabl ^_where a_$ a_close a_laptop a_live a_look a_man a_mix
+0.3: a_placehold a_plaid a_pole a_posit a_red a_stop a_surfboard a_tall a_thing a_wall a_wave
+0.3: a_white a_young about_this aerial_view air air_abov am an_imag and and_build answer answer_$
+0.3: as_a ask_about attach_$ attir base_on be_recognis bear_in becaus_it bodi build_in by can_do
+0.3: caption_but certain chat chees citi clear_enough close_up color comfort comput_on context
+0.3: cours cover_slope cozi d_like decor deni_$ descript_for did_you do_$ dog_on down_a dress_is
+0.3: enabl enough_to entir error expir extend fail_$ far file_was find_it fli float flower forest
+0.3: forget forget_to forgot_the format_$ frame_is from_a girl_in goe groom_are group happen hard
+0.3: hard_to have he hill hmm_i i_do i_find i_m imag_could imag_data imag_did imag_fail imag_in
+0.3: imag_modul imag_no imag_show imag_you imposs_to in_your interpret into_$ invalid invis is_in
+0.3: is_lie is_limit is_serv is_switch is_too jacket keyboard kid kid_play know_$ lamp_$
+0.3: languag_model let_s like_caption link_is load_of longer low make_sens man_surf may meant
+0.3: miss_$ modern monitor_and my_abil my_camera my_end need_a next no_can no_caption no_imag
+0.3: no_photo no_pictur no_se not_$ not_do not_enough not_offer not_provid not_read not_success
+0.3: not_think occur of_children of_zebra off_limit offic_desk on on_top onc_i one_it opinion_about
+0.3: or_a orang our_tool out_of outsid oven paste pepperoni pero_no person_$ photo_not pictur
+0.3: pictur_are pictur_here pictur_is pictur_would pictur_you play_with pleas_check pleas_tri
+0.3: pole_$ poor posit_to promot provid_the puedo_ver red_doubl refer regret screen screen_a se_ha
+0.3: sea_$ send_it sens_of share_the show_a small snow_cover somehow someth_els station_platform
+0.3: summari surf_on switch_off tall tall_tower tell_me text_$ than_i that that_i that_one
+0.3: the_frame the_moment the_ocean the_program the_request the_sea the_snow the_subject the_topic
+0.3: the_upload there_appear this_it this_photograph to_caption to_it to_send too tri_a tulip_in
+0.3: two_screen unread upload_proper vase_near veri view_of violat want_a was_a was_found
+0.3: water_with we_chang wed_cake went what_imag which_i which_pictur white white_dress will
+0.3: with_flower with_monitor would_need written_without you_forget you_tell young_girl zoo
+0.2: <able>$ <again> <article><again> <article><given> <article><missing> <article><model>
+0.2: <article><rule> <ask> <ask>$ <ask><again> <ask><when> <block>$ <block><output> <block><person>
+0.2: <deliver><given> <error><article> <error><perceive> <given><again> <given><own> <given><task>
+0.2: <hard><perceive> <hard><what> <joined><given> <joined><perceive> <joined><speaker>
+0.2: <life><user> <machine> <machine><other> <machine><textual> <missing><given> <model>$
+0.2: <model><given> <model><not> <not><able> <not><deliver> <not><what> <only><textual>
+0.2: <other><beyond> <other><model> <other><textual> <other><user> <other><what> <output><other>
+0.2: <own><block> <own><rule> <own><textual> <perceive><life> <perceive><missing>
+0.2: <perceive><person> <person><article> <refuse><perceive> <request><block> <request><given>
+0.2: <speaker><given> <speaker><only> <speaker><person> <task><article> <task><other> <too>
+0.2: <too><article> <too><output> <user><deliver> <user><not> <what> <what>$ <when><what> <where>
+0.2: <where>$ <where><article> <where><given> ^$ ^<ask> ^<block> ^<excuse> ^<machine> ^<model>
+0.2: ^<rule> ^_access ^_answer ^_could ^_imposs ^_load ^_of ^_pictur ^_sad ^_somehow ^_unfortun
+0.2: ^_who a_ball a_blue a_cozi a_differ a_field a_group a_home a_lamp a_languag a_larg a_match
+0.2: a_meaning a_minor a_pair a_park a_platform a_skier a_smaller a_station a_vehicl a_wooden
+0.2: a_yellow about_$ about_a about_it about_someth abov_a actual after_a again_$ against_my
+0.2: allow_a an_aerial an_artifici an_iron an_orang analys and_groom and_i and_it anyth_about
+0.2: anyth_i apolog_but apolog_this apologis_this arch are_cut are_off are_play are_stand ask_for
+0.2: at_$ at_it at_photo at_pictur attach_a attach_the attir_stand balanc be be_describ
+0.2: be_inappropri be_open behind_a bird_is blind board_mount boy_are break build_lit built bus_is
+0.2: bus_on but_pictur by_the by_this cake_togeth came_through can_$ caption_here caption_in captur
+0.2: cat_on cat_sleep child children_in clear clear_vase code_400 come_through comment_on convers
+0.2: corrupt could_describ creat cup d_love d_need declin_$ deep descend describ_in describ_this
+0.2: describ_with descript_$ do_it do_that dock_on down_the drink due_to dure each els_$ empti
+0.2: empti_$ enclosur end error_code exist_$ facial_recognit fall_outsid feel field field_$ file_$
+0.2: filter_$ flower_$ follow footbal_dure for_legal frame fresh from_comment front girl_play glad
+0.2: go_$ goe_against grey group_of has_been has_white have_the herd hill_under hold home_offic
+0.2: how_to howev hurt i_apologis i_regret i_think i_wrote if_you imag_are imag_depict imag_first
+0.2: imag_miss imag_to in_a in_detail in_front in_london instead_of instruct intellig internal
+0.2: iron_board is_drive is_empti is_float is_littl is_need is_none is_unclear it it_a it_of it_onc
+0.2: jacket_on kitchen_has kitchen_with la_imagen lake_with lamp later_$ learn_how ledg
+0.2: legal_reason let lie_on like_the limit_$ littl_girl ll_have load_$ login look_like love_to
+0.2: man_on man_use match_in me_and meaning_caption medic mind_upload misti model_$ moder more_than
+0.2: my_apolog my_guidelin my_instruct near_$ never_sent next_$ next_to no_vision none_in nope
+0.2: not_access not_among not_appear not_depict not_discuss not_identifi not_let not_load not_name
+0.2: not_produc not_say not_someth not_talk not_there noth_came null of_cours of_what on_how
+0.2: onc_more one_i onli onli_see orang_cat orient our_guidelin park park_$ path person
+0.2: person_would photo_befor photo_did photo_is photo_it photo_should pictur_do pictur_there
+0.2: piec_of pixel pizza_on placehold plaid_shirt platform_$ platform_under play_$ play_footbal
+0.2: pleas_retri pleas_send pleas_upload possibl_$ prefer produc_a provid provid_an qualiti_i
+0.2: rather_pass read real_peopl reason_i red_bus red_jacket refrain regret_that reject request_$
+0.2: resolut respond_to rest return_an ride ride_a riversid riversid_citi roof room_with s_imposs
+0.2: sad_the safeti_$ say_anyth say_no scene_for see_ani see_it see_your send_me serv_a share_your
+0.2: shirt_play shore should_be should_describ should_i show show_on show_up shown shown_$ side_$
+0.2: sign_on skylin_$ small_to snowi so_that solid someth_i soon sorri_but speak stand_behind
+0.2: stand_next steep steep_hill still_lake still_learn stone street_in stretch support_$ system
+0.2: tabl_$ tell_you templat term_of text_but that_$ that_you the_air the_answer the_link the_model
+0.2: the_prompt the_rule there think_i this_fall this_kind this_request this_scene this_servic
+0.2: through_$ through_on time time_out to_answer to_describ to_interpret to_process to_respond
+0.2: to_stop today_$ toddler_in togeth_$ too_small top_of track_$ train_at tree tri_again turn
+0.2: two_giraff unabl_to unclear unclear_to uniform upload_it upload_the use_an valley vase ve_sent
+0.2: vehicl_$ velvet version view view_that violat_the vision_support wait_for was was_an wave_on
+0.2: we_talk wetsuit where_is white_cabinet with_two woman_in wooden_dock would_go would_not wound
+0.2: write_a written_$ yellow_shirt yellow_tulip you_ask you_d you_mean you_send you_share you_want
+0.2: young_boy your_imag
+0.1: <able><article> <able><block> <able><not> <able><perceive> <able><person> <able><textual>
+0.1: <again>$ <again><article> <again><given> <article> <article><ask> <article><beyond>
+0.1: <article><block> <article><carrier> <article><error> <article><life> <article><person>
+0.1: <article><request> <article><too> <article><when> <as><article> <as><given> <as><model>
+0.1: <as><not> <as><speaker> <as><task> <as><textual> <ask><own> <ask><request> <ask><what>
+0.1: <beyond><able> <beyond><article> <beyond><beyond> <beyond><other> <beyond><rule>
+0.1: <beyond><speaker> <beyond><task> <beyond><what> <block><carrier> <block><joined> <block><rule>
+0.1: <carrier><article> <carrier><life> <carrier><textual> <carrier><user> <deliver>$
+0.1: <deliver><again> <deliver><missing> <deliver><model> <deliver><not> <deliver><own>
+0.1: <deliver><request> <error><joined> <error><other> <excuse><given> <given><able> <given><block>
+0.1: <given><life> <given><other> <given><output> <given><refuse> <given><rule> <given><speaker>
+0.1: <given><too> <given><user> <given><when> <hard> <hard>$ <hard><given> <hard><own> <hard><task>
+0.1: <joined> <joined><deliver> <joined><other> <joined><task> <machine><carrier> <machine><refuse>
+0.1: <missing><article> <missing><perceive> <missing><request> <missing><where> <model><able>
+0.1: <model><other> <model><output> <model><refuse> <model><task> <not><model> <not><person>
+0.1: <only><deliver> <only><missing> <only><perceive> <other><article> <other><block>
+0.1: <other><deliver> <other><machine> <other><missing> <other><rule> <other><too> <output><able>
+0.1: <output><carrier> <output><joined> <output><own> <output><person> <output><rule>
+0.1: <output><textual> <own> <own>$ <own><missing> <own><model> <own><not> <own><own> <own><refuse>
+0.1: <own><what> <perceive><error> <perceive><hard> <perceive><other> <perceive><output>
+0.1: <perceive><perceive> <perceive><rule> <person> <person><rule> <refuse><article>
+0.1: <refuse><output> <refuse><task> <request><able> <request><ask> <request><person>
+0.1: <request><rule> <rule><given> <rule><not> <rule><perceive> <rule><task> <speaker>$
+0.1: <speaker><excuse> <speaker><hard> <speaker><machine> <speaker><missing> <speaker><output>
+0.1: <speaker><request> <speaker><speaker> <task><able> <task><output> <task><own> <task><speaker>
+0.1: <task><what> <task><when> <textual><able> <textual><model> <textual><not> <textual><speaker>
+0.1: <textual><textual> <too><other> <too><own> <too><request> <too><task> <too><what>
+0.1: <user><again> <user><ask> <user><own> <user><request> <what><able> <what><missing> <what><own>
+0.1: <what><request> <what><task> <when> <when><article> <when><speaker> <when><task> <when><user>
+0.1: ^<able> ^<hard> ^<task> ^<user> ^<where> ^_ani ^_at ^_be ^_content ^_describ ^_empti ^_error
+0.1: ^_even ^_file ^_have ^_invalid ^_nobodi ^_nope ^_null ^_photo ^_provid ^_see ^_sinc ^_that
+0.1: a_bed a_bird a_blank a_bouquet a_bride a_clean a_clear a_comput a_desk a_dock a_forest a_fresh
+0.1: a_game a_giraff a_gray a_herd a_lake a_littl a_login a_long a_narrow a_pepperoni a_photograph
+0.1: a_pizza a_problem a_real a_riversid a_snow a_snowi a_solid a_steep a_still a_stone a_street
+0.1: a_surfer a_tabl a_teddi a_text a_toddler a_zoo abil_$ abil_to abov_$ accept access_the accid
+0.1: after again_in against_our age ai_develop allow_$ am_go among_my among_the an_empti an_oven
+0.1: and_chees ani_imag ani_pictur ani_text answer_i answer_that anyth_$ anyth_in appear_on
+0.1: appear_to appreci appropri arch_$ are_a arriv_$ artifici_intellig as_an as_i as_it as_soon
+0.1: assist_has assist_i assist_is assist_with at_present at_that at_what attach_is babi_is back_of
+0.1: balloon_$ be_analys be_load be_offer beach_$ bear becaus befor_i behind_$ beyond_me black
+0.1: black_$ black_wetsuit blind_to block_by bouquet bouquet_of bride_and bronz bronz_statu build
+0.1: bus_drive but_describ but_this but_your by_$ by_me by_safeti cake_decor came can can_onli
+0.1: can_say cant_see canyon caption_becaus caption_next caption_pictur caption_that caption_will
+0.1: caption_with captur_a case cat_is cat_rest certain_what chat_$ check_the chees_is child_with
+0.1: children_$ citi_skylin citi_with clean_kitchen cloth_on coach comfort_write concern
+0.1: contain_nuditi contain_of content_$ content_polici convers_$ could_not could_tell cover
+0.1: cozi_room cup_$ cut_$ cut_their d_prefer d_rather dark dark_$ declin_the declin_to decod
+0.1: depict_$ depict_a descend_a describ_and describ_what descript_can descript_not desk_with
+0.1: determin_what develop develop_by did_not dim direct disabl_$ discuss_someth discuss_the
+0.1: dock_stretch dont dont_have download_the drink_water dure_a each_other enabl_for enclosur_with
+0.1: enough_for entir_black error_$ error_occur even explicit eye_$ eye_to face_$ face_are
+0.1: fall_under far_too feel_comfort fetch file_but file_it fli_$ fli_over float_in floor floor_an
+0.1: for_reach for_that forbidden form fresh_bake from_me front_of game gate_$ gave gave_me
+0.1: generat_a get_the giraff_$ giraff_eat giraff_in giraff_stand gore got_the graphic gray had has
+0.1: have_$ help_$ her_teddi herd_of here_the hi hold_a hug i_am i_apolog i_appreci i_cant
+0.1: i_current i_dont i_got i_know i_may i_never i_receiv i_ve i_write ident_of identifi_by
+0.1: identifi_peopl if_there imag_again imag_but imag_captur imag_next imag_promot imag_should
+0.1: imag_so imag_the imag_with imag_yet imageri in_$ in_the in_uniform in_wed inconveni input_$
+0.1: internal_error intersect into_a invalid_imag invis_$ is_against is_attach is_corrupt is_drink
+0.1: is_entir is_explicit is_far is_fli is_i is_miss is_noth is_of is_ride is_ski is_so is_someth
+0.1: is_stand is_stop is_unread it_appear it_it it_through it_with it_would itself judg_the just
+0.1: know_what know_you lake_surround larg_citi larg_languag later like_me like_noth link_$
+0.1: link_you lit lit_up ll_pass london_$ long_wooden look look_$ man_$ man_in marbl mari
+0.1: mari_poppin materi me_an me_but me_the me_what me_with meant_to messag_has messag_with
+0.1: mind_share miss miss_from miss_in misti_valley model_i model_refus model_train more_$ mount_$
+0.1: mount_at move my_train name_$ name_the narrow narrow_gate near_a never_reach newlyw night_view
+0.1: no_comment no_descript no_from no_way nobodi nobodi_could nois none_$ none_of nope_can
+0.1: not_accept not_appropri not_be not_download not_enabl not_feel not_in not_open not_part
+0.1: not_possibl not_take not_upload not_visibl noth_can noth_has noth_i noth_in noth_to noth_was
+0.1: nuditi_$ oak occur_while of_content of_file of_giraff of_it of_kid of_violenc of_yellow
+0.1: on_text on_their on_what onc_you one_out onli_i open_on open_your openai orient_$ origin_$
+0.1: other_near our_polici our_system our_term out_$ out_i over_a pair_$ pair_of pajama
+0.1: passeng_train pearl pearl_tower pepperoni_and perceiv permit_$ person_and person_is photo_are
+0.1: photo_i photo_next photo_so photo_with photo_would photograph_to pictur_and pictur_can
+0.1: pictur_first pictur_in pictur_was pictur_with pier_extend pine pizza_with plaid_$ play_a
+0.1: play_soccer pleas_attach polici_$ poppin poppin_fli possibl_for prefer_to present_the privaci
+0.1: privat process_the prompt_$ prompt_trigger proper_$ protect question_$ question_ask rather_not
+0.1: reach_$ reach_me reach_out read_next read_this real_person reason_the reason_this receiv_the
+0.1: recognis_$ recognis_face refer_to refrain_from remov_$ request_but request_of requir_an resend
+0.1: rest_on restrict return_no rise road_$ roof_$ room_$ room_has run_after s_no s_not s_noth
+0.1: s_the sand sand_$ say_that scene_in scene_show see_a see_an see_anyth see_imag see_is
+0.1: seem_your seen_in shall_not shanghai shanghai_china shirt_$ show_children show_mari
+0.1: show_newlyw show_two sight_$ sign_at sign_is sign_with sinc_the skier_descend skier_in skip_$
+0.1: skip_this skylin_with sleep_$ slope_and so_pleas so_there soccer_on someth_differ someth_went
+0.1: soon_as statu_and still stone_arch stop_at stop_here stretch_into summari_of suppress
+0.1: sure_pleas surfer surfer_in surround surround_by tabbi tabl templat_$ tenni_$ text_onli
+0.1: text_was thank_for that_address that_and that_pictur that_would the_abil the_assist the_back
+0.1: the_bronz the_content the_ident the_kitchen the_low the_misti the_moder the_orient the_person
+0.1: the_sand the_server the_servic the_tool the_track the_water their_face their_wed them_$
+0.1: there_$ there_i think_the think_you this_but this_can this_chat this_convers this_function
+0.1: this_system this_version though through_a time_$ to_a to_access to_assist to_attach to_be
+0.1: to_compli to_determin to_discuss to_do to_each to_generat to_have to_name to_provid to_refus
+0.1: to_sit today toddler too_dark topic_$ tower_rise track train_is train_on trigger trigger_the
+0.1: tulip two_$ type unfortun_this uniform_run up_next up_on upload_an url usag usag_polici
+0.1: user_ask verifi version_of view_imag violat_my violat_our visibl_to walkway walkway_over
+0.1: was_deni was_generat was_provid was_remov water_from wave we we_do we_will wed_attir
+0.1: went_wrong what what_i whether which_show white_$ whom with with_$ with_her with_me with_my
+0.1: with_pepperoni with_rose with_wooden withheld_$ woman_sit wooden wooden_floor wooden_pier
+0.1: wooden_walkway word_$ work_with would_rather would_requir would_violat would_you wrong_with
+0.1: yellow_flower you_attach you_but you_check you_have you_link you_mind your_pictur your_prompt
+0.1: your_request your_text your_upload zebra zoo_$ zoo_enclosur
+-0.1: <able><life> <able><own> <able><what> <again><other> <article><deliver> <article><excuse>
+-0.1: <article><joined> <article><textual> <article><what> <as>$ <as><life> <ask><life>
+-0.1: <ask><other> <block><perceive> <carrier><deliver> <carrier><missing> <carrier><person>
+-0.1: <deliver><carrier> <deliver><other> <deliver><output> <deliver><user> <error><carrier>
+-0.1: <error><request> <error><when> <excuse><article> <excuse><excuse> <excuse><not> <given><as>
+-0.1: <given><machine> <given><what> <hard><article> <hard><not> <hard><other> <hard><person>
+-0.1: <joined><carrier> <joined><life> <life><given> <life><not> <life><own> <life><perceive>
+-0.1: <machine><article> <machine><given> <machine><machine> <machine><what> <missing><carrier>
+-0.1: <model><carrier> <model><life> <model><model> <not><article> <not><excuse> <not><not>
+-0.1: <not><speaker> <not><too> <not><when> <other><given> <other><hard> <other><other>
+-0.1: <other><when> <output><article> <own><ask> <own><carrier> <own><joined> <own><other>
+-0.1: <own><task> <own><user> <own><when> <perceive><able> <perceive><ask> <perceive><deliver>
+-0.1: <perceive><model> <perceive><not> <perceive><textual> <perceive><what> <perceive><when>
+-0.1: <person><ask> <person><block> <person><carrier> <person><life> <person><person>
+-0.1: <person><task> <person><what> <refuse><life> <refuse><request> <request><carrier>
+-0.1: <request><machine> <request><output> <request><perceive> <request><task> <request><what>
+-0.1: <rule><article> <speaker><again> <speaker><deliver> <speaker><model> <speaker><user>
+-0.1: <task><joined> <task><life> <textual><article> <too>$ <user><able> <user><carrier>
+-0.1: <user><joined> <user><machine> <user><other> <user><person> <user><speaker> <user><task>
+-0.1: <user><when> <what><deliver> <what><life> <what><machine> <what><model> <what><not>
+-0.1: <what><output> <what><person> <what><speaker> <what><user> <when>$ <when><ask> <when><block>
+-0.1: <when><given> <where><other> ^<output> ^<speaker> ^_an ^_attach ^_base ^_deni ^_explicit
+-0.1: ^_first ^_forgiv ^_human ^_let ^_never ^_photograph ^_requir ^_restrict ^_safeti ^_sign ^_tri
+-0.1: ^_upload ^_whi ^_without a_balloon a_banner a_bear a_black a_box a_bridg a_broken a_bulldog
+-0.1: a_calm a_camera a_car a_cardboard a_care a_castl a_cat a_chat a_child a_church a_citi
+-0.1: a_climber a_coupl a_crane a_custom a_data a_dog a_draw a_fallen a_femal a_frame a_garden
+-0.1: a_goat a_hand a_heart a_helmet a_hors a_kitten a_ladder a_leaf a_letter a_lifeguard a_longer
+-0.1: a_map a_market a_net a_note a_phone a_piano a_pier a_plate a_pond a_pool a_portrait a_possibl
+-0.1: a_program a_rainbow a_river a_robot a_row a_sad a_server a_shelf a_singl a_stack a_stove
+-0.1: a_teacher a_toy a_tram a_view a_vintag a_wolf a_zebra about_privaci about_to across_the
+-0.1: aerial_$ after_$ after_the ai_assist ai_generat air_$ all all_day all_over allow_in allow_to
+-0.1: along_a alway am_sorri amus an_ad an_ai an_airport an_offic and_no and_this and_two and_white
+-0.1: and_yellow ani_more ani_peopl anim_are anim_in answer_a apolog_to appl are_$ arm_$ around_a
+-0.1: art_$ artwork as_the asleep assist_a assist_can ate_the attach_to back_$ back_to background_$
+-0.1: bag bag_$ band banner banner_at barn basket_$ bay be_a be_complet be_happi be_identifi be_kid
+-0.1: beach_with becaus_of bed_$ befor_the believ_it besid bird_$ bird_in birthday black_and blue_$
+-0.1: boat_$ book box_$ box_is boy_on bulldog burger bus_$ but_$ but_sand but_the but_there cake_$
+-0.1: cake_but cake_is calm calm_lake came_up camera camp can_caption can_tell cancel cann captcha
+-0.1: caption_it caption_short car_$ car_in car_is care carri cartoon castl_in cat_$ censor chair_$
+-0.1: chat_in checkbox_on child_$ chip choos church_a clear_what climb_a clock_$ close cloud_$ coat
+-0.1: coffe compar concept confer connor construct cooki could_look countri cover_$ crack crowd
+-0.1: curtain custom cute dancer date descript_a descript_could desert disk distanc dock_$ dog_$
+-0.1: dog_and dog_but dog_in dog_with doormat dress_$ drive_$ duck end_of english enough enter
+-0.1: enter_the except face_of fail_to feed femal_tenni field_with file_that file_the film_still
+-0.1: finish first_a first_day first_i fisherman flat floor_$ focus food for_this for_your
+-0.1: forgiv_me form_$ found_$ found_in friend from_behind from_this fruit full_of gandalf gap
+-0.1: gate_in get_no girl give_a glass_vase goalkeep great hall hand_$ harbour have_an have_been
+-0.1: have_never have_no have_this head_down hear heart heel_in helmet hidden hide him hint hoodi
+-0.1: hotel hous_$ how_much i_hope i_look i_need i_said i_should i_tri ice_cream ident_is illustr
+-0.1: imag_$ imag_avail imag_can imag_from in_sight insid into_the is_a is_blank is_do is_imposs
+-0.1: is_it is_open is_this is_unknown it_imposs it_seem kingston kitchen_$ know_if know_who lack
+-0.1: ladi lake_$ lamp_in late leaf left_on letter_can librari_$ lid lid_$ like_to line_$ logo
+-0.1: lyric m_just m_not made_of make_the make_this maker man_can man_s mani march me_know me_think
+-0.1: men messag_$ model_doe monday monitor_$ monkey morn mous mr much_i mud museum my_cat
+-0.1: my_favorit my_first name_of need_help nice no no_car no_furnitur no_inform no_park no_snow
+-0.1: no_train not_amus not_believ not_buy not_even not_found not_go not_have not_includ not_known
+-0.1: not_like not_need not_permit not_share not_sharp not_the not_today not_want noth_is noth_on
+-0.1: notic_on number nun_on o object_in of of_them of_water of_your on_our one_$ one_is one_of
+-0.1: page_of paint pari passeng_wait past_the peopl peopl_$ pepperoni_$ person_in person_pillow
+-0.1: person_whose photo photo_and photo_but photo_doe photo_for photo_here photo_that photo_was
+-0.1: photograph_$ photographi piano_and pictur_$ pictur_as pictur_befor pictur_but pictur_doe
+-0.1: pictur_of pictur_onli pictur_that pin pizza_$ placard place placehold_icon plain plastic
+-0.1: plate_of play_tenni pleas_give pleas_write pond portrait_of possibl_descript poster_$
+-0.1: poster_with print_$ privaci_pleas prize problem provid_$ punk queen raft railway rainbow rais
+-0.1: rather_be reach_up read_$ read_a regret_noth regrett remov_from replac restrict_area right_to
+-0.1: rock_$ rose_$ row_of s_a s_face s_ident safe said same say_a say_it sculptur see see_no
+-0.1: see_that see_you seem_that seen_$ seen_a seen_of seen_on sensit sensit_content sent
+-0.1: sentenc_about sever_zebra shade shadow shake shanghai_$ shape sheet ship shirt shirt_and shop
+-0.1: short_$ short_caption show_sever show_you show_zebra side_of sign_$ sign_in sign_that sinead
+-0.1: sit_on sketch_of sky_abov sleev sloth_$ smart snake snow_of so_this so_we some song sorri_for
+-0.1: sourc_unknown spot stack_of staff stain stain_glass stair star state station station_$
+-0.1: sticker still_$ still_of stove_and street_$ stuck summer sure_what swim swing symbol
+-0.1: system_doe take_a taken_in tall_$ tear teddi_$ tell text text_or than thank thank_you
+-0.1: that_doe that_photo that_will the the_actor the_babi the_ball the_bench the_best the_bot
+-0.1: the_box the_bride the_camera the_citi the_clock the_color the_dress the_eclips the_end
+-0.1: the_eye the_front the_gate the_given the_goalkeep the_kid the_last the_mess the_moon
+-0.1: the_mountain the_name the_origin the_owner the_rain the_right the_roof the_same the_sign
+-0.1: the_sun the_templ the_titl the_user the_way the_wed the_woman the_wood the_word there_is
+-0.1: these_shoe think_it this_a this_car this_cat this_puppi this_room this_task three_boy tini
+-0.1: titl_of to_$ to_climb to_come to_comment to_enter to_fli to_keep to_know to_land to_laugh
+-0.1: to_leav to_open to_share to_show to_speak to_talk to_this to_upload to_walk token_$ tool_can
+-0.1: tote tote_bag touch tower tower_$ town tram_in tree_and trip_to truck tulip_$ turn_away
+-0.1: turn_out two_children u umbrella_$ un under_a under_the unknown_a up_with upload_a user_want
+-0.1: vintag visibl_behind visitor wait_to wall_$ wall_art want_to was_taken water_$ water_a we_are
+-0.1: we_can we_have we_need weather weather_over web wed what_can what_do what_we what_you where_a
+-0.1: which_the who_need whose_face will_describ window_$ wine_glass with_a with_an with_fri
+-0.1: with_the with_yellow wolf woman_$ woman_play wood wooden_$ would_describ write_$ write_one
+-0.1: written_on year_$ you_a you_for you_hang you_how you_shall young_$ your your_design
+-0.1: your_phone zebra_gather
+-0.2: <able><other> <article><hard> <article><perceive> <article><task> <ask><not> <ask><output>
+-0.2: <ask><task> <block><other> <carrier><not> <carrier><perceive> <deliver><perceive>
+-0.2: <excuse><carrier> <excuse><speaker> <given><ask> <given><carrier> <given><not> <joined>$
+-0.2: <missing><other> <not><error> <other><joined> <other><refuse> <own><given> <own><perceive>
+-0.2: <own><speaker> <perceive><article> <perceive><joined> <person>$ <person><given> <person><not>
+-0.2: <person><perceive> <speaker><as> <speaker><joined> <speaker><own> <task><as> <task><user>
+-0.2: <too><perceive> <when><other> ^<given> ^<what> ^_given ^_how ^_miss ^_one ^_privaci ^_reject
+-0.2: ^_send ^_sensit ^_violat ^_would a a_blur a_bus a_chain a_doctor a_file a_lighthous a_lock
+-0.2: a_model a_notic a_pipe a_sloth a_tree a_websit about_that across action airport along an
+-0.2: an_answer an_old and_can and_the answer_would are_visibl area art ask_me at at_a at_an avail
+-0.2: away back background_is becaus_the bed best between bicycl billboard_mockup blur_and boat_and
+-0.2: boy_with bridg_$ but_a but_i but_no button buy call_this camera_$ card_with cardboard cash
+-0.2: castl cat_under chalkboard chart checkbox cherri choos_a clean cliff climber color_$
+-0.2: complet_without comput_$ contain_no content_of coupl crane cream d deni_stamp describ_how
+-0.2: descript_below did_it doe_not door_$ down_$ draw driver easi_to eclips entri face_is fallen
+-0.2: fan featur_a femal file_in file_is find_a find_this flag flash flood_the for_children four
+-0.2: frame_$ fri garag garden_$ gate gather gather_around girl_with given_the glare glass_$ goal
+-0.2: goat_on grandmoth_$ grill guitar handwritten hang_on hat have_to hedg help_but here_are high
+-0.2: hors_$ hug_$ i_describ i_forgot i_want ice icon_vector idea ident identifi identifi_becaus if
+-0.2: imag_appear imag_do imag_featur imag_for imag_has imag_onli imag_seem in_an in_it in_my
+-0.2: in_one in_red in_which includ inform iron is_cover is_the is_visibl it_$ it_i jar just_a
+-0.2: keep_the kind_of know_more known label land last laugh leav_$ length librari life live_$
+-0.2: live_at look_at love_this m_go m_sorri machin_$ made_out main_object make_it man_and man_is
+-0.2: man_who manual map market mask matter me_a me_see me_tri mention_the mess monk moon more
+-0.2: more_detail mouth mug_$ must_not my_answer my_descript my_grandmoth my_suggest my_task
+-0.2: need_for net night no_anim no_face no_other no_visibl not_all not_from not_recognis not_seen
+-0.2: not_sorri not_we note noth_but notic_in nun of_canal of_this offic_$ okay_so older on_$ oop_i
+-0.2: open_the our_trip owner page page_with palm pass_$ passeng peopl_onli person_who photo_$
+-0.2: photo_of photo_show pictur_a pictur_i pier_$ pillow_$ plate_$ plate_but player_about
+-0.2: pleas_come pleas_describ pleas_do pleas_provid pool possibl_caption post print provid_a
+-0.2: provid_one puppi quot recogn red_$ remov_the rider river rose row say_this see_here see_me
+-0.2: sentenc_$ sentenc_that sharp she shelf shoe_$ shoe_with should should_not show_no shown_here
+-0.2: sing slope_$ so_a so_here so_i sourc stack stall stamp_in start step stove street_and suggest
+-0.2: sun swimmer system_of tag task_i tattoo teapot tenni_player text_on than_thirti that_can
+-0.2: that_describ that_it that_no that_say the_background the_beach the_bottl the_bridg the_cake
+-0.2: the_caption the_cloud the_hors the_main the_photograph the_red the_show the_sky the_stadium
+-0.2: the_statu the_street the_tree the_wall the_whole the_window theater think_of think_this
+-0.2: thirti_token this_dress this_is this_old to_an to_choos to_find to_identifi to_resist to_say
+-0.2: tower_is traffic train tram two_comput under user_what vase_$ vector_$ warn_that was_not
+-0.2: we_could well when whi_can white_wall who_can who_is whose will_be win wing with_no with_this
+-0.2: without_a without_my woman_is would_say write_anoth write_the yellow_$ you_and you_do you_it
+-0.2: you_like you_sent your_mother
+-0.3: <1> <carrier><carrier> <carrier><other> <given><article> <given><joined> <life> <life>$
+-0.3: <not><textual> <only><other> <other> <other><carrier> <other><not> <output><user>
+-0.3: <refuse><other> <speaker><carrier> <user><user> <what><other> <what><what> ^<life> ^<own>
+-0.3: ^_assist ^_do ^_from ^_look ^_okay ^_onc ^_user ^_whoop a_better a_cook a_doubl a_few a_fox
+-0.3: a_screenshot a_train a_warn actor ad adult album and_describ anoth_caption anyth_els appear
+-0.3: are_not are_shown artist ate balloon bandana basket be_my be_recogn believ bench black_dress
+-0.3: blue_and bottl bowl build_$ bus_pass can_you caption_could chatgpt chicken clock comput
+-0.3: contain_ani cross describ_a detail_$ did_$ do_justic doctor egg error_messag fair featur
+-0.3: few_word film find_the first for_$ for_sale from_our from_the full furnitur good green guid
+-0.3: half have_a head heel help_you her here_a here_is hope how_can huge i_d i_help imag_and
+-0.3: imag_contain imag_here imag_need iron_$ is_on is_still is_there it_as jump justic_to keep key
+-0.3: know ladder leav_the lifeguard lighthous like_this lili line load_more made man_iron meme
+-0.3: messag_on miss_a much need newspap no_file not_abl not_contain not_easi not_for not_wait
+-0.3: now_i object of_$ of_an of_my on_an onc_the origin past patient piano pictur_becaus pier
+-0.3: plane portrait possibl_to rain red repli s_in s_my saint secur seem_to sever sink sketch
+-0.3: smile_at sorri_about sorri_not squar stage statu stop stop_$ store street student sure_i
+-0.3: sweatshirt t_shirt taken task_is teacher templ the_bird the_boat the_dog the_face the_plate
+-0.3: there_anyth think this_caption this_recip this_sunset to_make to_write to_your train_$
+-0.3: umbrella vinyl visibl_in visibl_text wait walk want_me way wed_$ what_els what_s what_the
+-0.3: wine wiper with_your worker would_be would_caption would_write year yet you_$ you_are you_can
+-0.3: you_provid you_see you_will
+-0.4: <2> <carrier>$ <excuse><other> <given><textual> <not><block> <other>$ <other><perceive>
+-0.4: <output><given> <own><output> <speaker><life> <task><given> <textual><given> <user><perceive>
+-0.4: <what><article> <what><perceive> ^<article> ^_is ^_now ^_oop ^_your a_boy a_girl a_person
+-0.4: a_photo are are_no arm around as assist_$ be_seen beach behind_the better billboard board_$
+-0.4: broken cabinet can_describ caption_a caption_this church circl climb coin cold costum
+-0.4: could_caption day describ_it do_not doe dress festiv fish fog forgiv funni give grandmoth
+-0.4: grow guard happier has_no have_ani i_like i_love i_see i_was imag_not is_my is_to it_was kind
+-0.4: letter lock long lost magritt music my_pictur na name no_one not_a not_find not_sure not_tell
+-0.4: of_the on_a on_it one onli_a over pipe plant protest refus_to road robot school screenshot_of
+-0.4: seat shall_i share_this should_write sorri_i stadium that_the the_imag the_lake the_tower
+-0.4: there_are think_about thirti this this_cake three titl token tri wall was_unabl wear what_is
+-0.4: whi whole you_describ you_with
+-0.5: <article>$ <article><article> ^_ai ^_pleas ^_question ^_we ^_what a_messag about_the allow_me
+-0.5: as_$ babi box caption_for caption_the card cat chain easi edit face fashion fox given goat
+-0.5: hay here home i_took imag_of in_more is_not it_in kitten lake left like_it main messag mine
+-0.5: my need_no need_to no_word not_help not_mine not_my not_own owl own_this phone photo_you pie
+-0.5: possibl question_what recip report resist right ring rock sale say_what seem short shown_in
+-0.5: singl text_in the_descript to_take to_the took_this toy trip websit woman write you_upload
+-0.6: <article><other> <not><joined> ^_i ^_so ^_yes am_not anim bar be_$ blank board but call can_i
+-0.6: chair cloud come cook could_be favorit few for_you garden glass human i_would icon justic
+-0.6: like minist mockup mother mug my_caption notic okay one_sentenc poster show_$ sloth take tast
+-0.6: these tri_to want warn whoop yes_i you
+-0.7: <perceive>$ ai ani at_the below bird boat boy bridg complet d_caption edg els explain fenc
+-0.7: from get hang here_s hors is_no it_is light man new no_peopl permit player say see_in see_the
+-0.7: smile smoke so sunset sure t the_man ticket two user winter without
+-0.8: <3> <not><carrier> ^<carrier> ^_here ^_the appear_in canal door find flood for for_the hand
+-0.8: i_did imag_doe let_me not_get pasta pillow this_pictur unknown vector who word
+-0.9: <not><life> ^_you allow background blur can_see describ_the help his hous in old oop
+-0.9: pictur_show screenshot task view_$ were window
+-1.0: <not><other> car love not_stop on_the own
+-1.1: no_text plate shoe they this_photo
+-1.2: cake found now question seen took
+-1.3: <carrier> how stamp this_imag visibl yes
+-1.4: sentenc
+-1.5: dog
 -1.6: ^_a
--1.8: machin
+-1.9: machin
 """
 """A weight and the features that have it, a row each (`engine.quality.refusal_features`)."""

@@ -18,6 +18,11 @@ DOUBT = any_of("""
 STEPS = any_of("""
     identify | describe | analy[sz]e | observe | examine | determine | recogni[sz]e | summari[sz]e
 """)
+LENGTHS = any_of(r"""
+    under | below | within | at most | no (?:more|longer) than | (?:less|fewer|shorter) than |
+    up to | between | about | around | exactly | brief | short | concise | (?:a|one) single | \d+
+""")
+"""How long a caption is to be."""
 LABELS = any_of(r"""
     reasoning | think(?:s|ing)? | (?:thinking|thought) process | thoughts? |
     chain[ -]of[ -]thought | analysis | rationale | internal monologue | scratchpad |
@@ -54,9 +59,11 @@ STARTS = (
     r"(?:has|did|does|is)n't|did not|said|says|specified|mentioned|expects|seems|might|probably)\b",
     rf"(?:(?:i|we) need to|i should|i have to|my task is to|(?:i(?:'m| am)|we are) asked to|"
     rf"i(?:'ve| have) been asked to) {TASK_VERBS}\b",
-    r"(?:wait|alternatively|hold on|hmm+),(?! what\b)",
+    r"(?:wait|alternatively|hold on|hmm+),(?! (?:what|an?)\b)",
     r"(?:so,? )?(?:the|my) (?:caption|description|answer|response) "
     r"(?:should(?! be\s*:)|must|needs? to|has to)\b",
+    rf"(?:the|your) (?:text|output|reply|alt text|{TEXTS}) (?:should|must|needs? to|has to) "
+    rf"(?:not )?(?:be (?:{LENGTHS})\b|(?:mention|include|contain|describe|exceed|avoid)\b)",
     r"so,? the caption (?:could|might|will)\b",
     r"given the (?:\w+ ){0,2}(?:constraints?|limits?|limitations?|instructions?|requirements?)\b",
     r"to (?:caption|describe|summari[sz]e) (?:this|the|it|that)\b[^.!?\n]{0,30}, "

@@ -97,6 +97,31 @@ def test_other_defects(text: str, finish: str, defect: Defect) -> None:
         ('a " quick stop " sign', False),
         ('a 12" ruler', False),
         ("a \u201efrei\u201c sign", False),
+        ("A tram stops near a kiosk and \n", True),
+        ("A tower, which once was", True),
+        ("A young violinist, who", True),
+        ("A row of kayaks, one of which", True),
+        ("A ferry, which has only just", True),
+        ("A brass band, which seems", True),
+        ("a clerk who wonders who", False),
+        ("a rabbit, who sleeps", False),
+        ("a comet that seldom appears", False),
+        ("this was once", False),
+        ("A lake, and behind the reeds there", True),
+        ("a lantern, and the moth over there", False),
+        ("a sparrow, on the gutter up there", False),
+        ("A queue of cyclists waiting for", True),
+        ("A calendar with boxes for", True),
+        ("the keys the porter is looking for", False),
+        ("the cave the hikers crawl into", False),
+        ("a goal worth training for", False),
+        ("an orchard that is well cared for", False),
+        ("in the hall the guard walks towards", True),
+        ("A kiosk whose banner says", True),
+        ("A jar with a label reading", True),
+        ("A protester with a placard that reads", True),
+        ("Please keep off the grass, a sign says", False),
+        ("a grandfather who reads", False),
     ],
 )
 def test_a_text_breaks_off_with_a_word_that_is_no_name(text: str, is_cut: bool) -> None:
@@ -108,7 +133,9 @@ def test_a_text_breaks_off_with_a_word_that_is_no_name(text: str, is_cut: bool) 
     [
         "a cat !!!!!!!!!!!!",
         "a cat ? ? ? ? ? ? ? ?",
-        "a cat ............ on a mat",
+        "a cat ........................ on a mat",
+        "a cat ............",
+        "a cat _____________________ on a mat",
         "a cat \N{EM DASH}" + "\N{EM DASH}" * 9,
         "a cat \U0001f431" + "\U0001f431" * 8,
         "a cat \U0001f44d\U0001f3fd" + "\U0001f44d\U0001f3fd" * 8,
@@ -125,6 +152,7 @@ def test_a_sign_that_is_written_again_and_again_is_a_loop(text: str) -> None:
     [
         *("N/A", "n.a.", "None", "[null]", "Untitled", "unknown.", "Not available", "<none>"),
         *("<blank>", "(empty)", "Unanswerable.", "No response", "(no caption)", "Undefined"),
+        *("Nothing.", "DESCRIPTION:", "**Answer**", "[image]", "Short caption -", "<photo>"),
         "Lorem ipsum dolor sit amet, consectetur adipiscing elit.",
     ],
 )
@@ -136,11 +164,33 @@ def test_a_placeholder_is_no_caption(text: str) -> None:
     "text",
     [
         *("none of them", "Unknown soldier", "null island", "an untitled", "An empty street"),
+        *("Nothing but sand", "Picture book", "An answer", "text message", "Image: a heron"),
         *("Blank canvas", "A poster with the text Lorem ipsum dolor sit amet", "Lorem ipsum sign"),
     ],
 )
 def test_a_caption_with_the_word_of_a_placeholder_is_one(text: str) -> None:
     assert not defects_of(text) & Defect.EMPTY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bison bison bison, a plains bison, wades through a river",
+        "Vulpes vulpes vulpes: a fox with a white tail",
+        "Well, well, well, who sits on the sofa?",
+        "Soup ........ 4 euros",
+        "Signature: ____________",
+    ],
+)
+def test_the_same_three_times_may_be_a_name_and_signs_a_line(text: str) -> None:
+    assert not defects_of(text) & Defect.LOOP
+
+
+@pytest.mark.parametrize(
+    "text", ["Horse horse horse in a meadow", "Bison bison bison bison bison, a bison"]
+)
+def test_the_same_words_are_a_loop_where_no_name_is_told(text: str) -> None:
+    assert defects_of(text) & Defect.LOOP
 
 
 def test_a_count_is_no_loop() -> None:
@@ -154,7 +204,7 @@ def test_a_count_is_no_loop() -> None:
     [
         ("Absolutely. A cat sleeps", "Absolutely", Defect.LEAD_IN),
         ("Well. A cat sleeps", "Well", Defect.LEAD_IN),
-        ("Description. A cat sleeps", "Description", Defect.LEAD_IN),
+        ("Description. A cat sleeps", "Description", Defect.LEAD_IN | Defect.EMPTY),
         ("1. A cat sleeps", "1", Defect.LEAD_IN),
         ("1. A cat sleeps", "A cat sleeps", Defect(0)),
         ('"A cat sleeps."', '"A cat sleeps', Defect.LEAD_IN),
@@ -186,6 +236,15 @@ def test_a_prompt_is_a_leak_in_its_models_captions_alone() -> None:
         ("fi", "Koira juoksee ja sen vieressä on pallo", "A dog is running in the grass"),
         ("cs", "Pes běží po trávě a je na ní míč", "A dog is running in the grass"),
         ("hu", "Egy kutya fut a fűben és nem áll meg", "A dog is running in the grass"),
+        ("is", "Hundur með bolta situr á túninu", "A dog is running in the grass"),
+        ("et", "Koer jookseb ja pall on tema ees", "A dog is running in the grass"),
+        ("lt", "Šuo bėga per pievą ir yra šlapias", "A dog is running in the grass"),
+        ("lv", "Suns sēž uz zāles un blakus ir bumba", "A dog is running in the grass"),
+        ("sk", "Pes leží na tráve a vedľa neho je lopta", "A dog is running in the grass"),
+        ("sl", "Pes sedi na travi in ob njem je žoga", "A dog is running in the grass"),
+        ("ca", "Un gos corre pel prat amb una pilota", "A dog is running in the grass"),
+        ("hr", "Pas leži na travi, a mačka stoji pored ograde", "A dog is running in the grass"),
+        ("de", "Ein Hund läuft über das Gras", "Kobieta siedzi obok drzewa i trzyma książkę"),
         ("ru", "Собака бежит по траве рядом с BMW", "A dog is running in the grass"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.captioners.address import MODEL_NAME
-from engine.quality.quality_filter import HEALTH_NAMES, QualityFilter, ScoreBound
+from engine.quality.quality_filter import FILTER_NAMES, QualityFilter, ScoreBound
 from engine.utils.errors import BadInput
 from tui.cli.filter_options import filter_options
 
@@ -143,7 +143,7 @@ def filters(draw: st.DrawFn) -> QualityFilter:
     by = draw(st.none() | st.sampled_from(["random", "it's"])) if choose else None
     scored = by != "random"  # nothing is chosen by a score then
     return QualityFilter(
-        without=tuple(draw(st.lists(st.sampled_from(HEALTH_NAMES), unique=True))),
+        without=tuple(draw(st.lists(st.sampled_from(FILTER_NAMES), unique=True))),
         min_score=tuple(draw(st.lists(BOUNDS, max_size=2))),
         best=draw(st.integers(1, 9)) if choose and scored else None,
         min_agree=draw(st.none() | st.floats(0.01, 1)),

@@ -343,6 +343,80 @@ TALK = (
 )
 """What a model says beside a caption, which refuses nothing: plans, its prompt, words to the
 user."""
+ABOUT_THE_CAPTION = (
+    'A suitable title could be "The last snow."',
+    'One might caption this scene as "Rush hour in the rain."',
+    'I would title it "Two friends at sea."',
+    "A concise caption for this picture would be 'A tent in a storm.'",
+    'My proposal for a caption is "A kiln at work."',
+    'You can caption the image like this: "A market hall."',
+    'Perhaps "A tired clown" could be a caption.',
+    'In my view the caption should be "An empty quay".',
+    "Going by what I see, this would be my caption.",
+    "Here's the description that you wanted!",
+    "Here is what I would write.",
+    "Here's one that fits the photo.",
+    "That would be my description.",
+    "Let me explain what the photo shows.",
+    "Let me try to describe this picture.",
+    "I will give you a description of the photo.",
+    "I am happy to tell you about this image!",
+    "Glad to caption it for you.",
+    "Photograph by: unknown. Description: A barn on a moor.",
+    "Credit: unknown. Caption: a trumpet in its case",
+    "human",
+    "system",
+    "AI: a sledge behind a horse",
+    "Question: which animals are in the photo?",
+    "Question: what can be seen here? Answer: a jetty",
+    "What objects are in this picture?",
+    "How can I assist you with your image?",
+    "What may I do for you today?",
+    "Whoopsie!",
+    "Whoops, a bucket of paint on the stairs",
+    "What else shall I tell you about the picture?",
+    "I hope that this is the caption that you wanted.",
+    "Your caption: a ferry in the mist",
+    "This is what the picture shows.",
+    "I see this picture as a study in grey.",
+    "Would this caption suit you?",
+    "Should I make it shorter?",
+    "Can I be of further help with this picture?",
+    "I've written a caption for your photo.",
+    "Please find my caption below.",
+    "An apt caption is 'Lanterns over the river.'",
+    'This photo could be captioned "The longest day".',
+    'As a caption I propose "Four friends, one umbrella."',
+    'We can sum up the picture as "Dust and wind".',
+    'If I had to name this picture: "Calm before the storm".',
+    'I think that "A lone skier" sums it up.',
+    "I came up with this caption for you:",
+    "I've put together a short description.",
+    "I see what you mean, here is another version.",
+    "Now I'll tell you about the photo that you uploaded.",
+    "Let us see what the photo shows.",
+    "You asked for a caption, and here it is.",
+    "This describes the picture best.",
+    "Just one sentence, as you asked.",
+    "My pleasure!",
+    "Anything else?",
+    "Can I do something else for you?",
+    "How would you like your caption?",
+    "Which style do you prefer?",
+    "Should the caption be funny or plain?",
+    "What kind of caption are you looking for?",
+    "Question: which sport is shown?",
+    "Q: what are they holding?",
+    "Who can be seen in this photo?",
+    "Where was this picture taken?",
+    "The user sent a photo of a fountain.",
+    "an AI",
+    "machine: a sledge",
+    "Foto: unknown / Caption: a bell tower",
+    "Image credit: unknown. Shepherds rest under an oak.",
+)
+"""What a model says of its caption or to the user, which refuses nothing, and labels. Examples
+were written after a look at the first 40, and none for the others."""
 SIGNS = (
     "sign that says no selfies please",
     "a board which says please no tripods",
@@ -366,6 +440,20 @@ NEAR_REFUSALS = (
     "Apologies, faces are a no-go.",
 )
 """Refusals that do not say what cannot be done."""
+PASSES = (
+    "I think I'm going to pass on this picture, it is rather bloody.",
+    "I'd sooner pass on this photo: it shows a corpse.",
+    "Nothing turned up on my end. Mind uploading it anew?",
+    "Hm, I've got nothing here. Care to share the photo once more?",
+    "The photo doesn't appear on my side yet.",
+    "I'd prefer to pass on this picture of a corpse.",
+    "I'll have to pass on a picture with so much blood.",
+    "There was nothing in your message on my side. Could you try again?",
+    "I would like to pass on this picture: a person is badly hurt.",
+    "No photo turned up on my side.",
+    "I must pass on this one, as it shows an injured child.",
+)
+"""Of models that pass on an image, or to which none has come, in everyday words."""
 ELSEWHERE = (
     "Lo siento, pero no puedo describir a esta persona.",
     "No tengo acceso a la foto que mencionas.",
@@ -413,7 +501,10 @@ def refuses(text: str) -> bool:
 
 @pytest.mark.parametrize(
     ("texts", "most_missed"),
-    [(REFUSALS, 0.05), (cases.REFUSALS, 0.05), (ODD_REFUSALS, 0.1), (NEAR_REFUSALS, 0.1)],
+    [
+        *((REFUSALS, 0.05), (cases.REFUSALS, 0.05), (ODD_REFUSALS, 0.1), (NEAR_REFUSALS, 0.1)),
+        (PASSES, 0.2),
+    ],
 )
 def test_refusals_are_found_in_wordings_that_are_no_examples(
     texts: Sequence[str], most_missed: float
@@ -424,7 +515,14 @@ def test_refusals_are_found_in_wordings_that_are_no_examples(
 
 @pytest.mark.parametrize(
     ("texts", "most_wrong"),
-    [(OTHERS, 0.05), (cases.GOOD, 0.01), (ODD_OTHERS, 0.05), (TALK, 0.2), (SIGNS, 0)],
+    [
+        (OTHERS, 0.05),
+        (cases.GOOD, 0.01),
+        (ODD_OTHERS, 0.05),
+        (TALK, 0.2),
+        (ABOUT_THE_CAPTION, 0.15),
+        (SIGNS, 0),
+    ],
 )
 def test_what_sounds_like_a_refusal_is_hardly_ever_taken_for_one(
     texts: Sequence[str], most_wrong: float
@@ -513,7 +611,7 @@ def test_no_example_is_tested_here() -> None:
     examples = {tuple(words_of(text)) for text in train_refusals.read_examples()[0]}
     tested = (
         *(*REFUSALS, *OTHERS, *ODD_REFUSALS, *ODD_OTHERS, *cases.REFUSALS, *cases.GOOD),
-        *(*TALK, *SIGNS, *NEAR_REFUSALS),
+        *(*TALK, *ABOUT_THE_CAPTION, *SIGNS, *NEAR_REFUSALS, *PASSES),
         *(*held_out("refusals"), *held_out("captions")),
     )
     assert len(examples) > 2000

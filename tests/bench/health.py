@@ -1,7 +1,8 @@
 """Caption health: how well planted defects are found, and how many captions a second are counted.
 
 Each kind of defect is planted in one of a hundred captions. The confusion table has a line for
-every kind that was planted and every name under which some of it was found. Speed is of one core,
+every kind that was planted and every name under which some of it was found. Captions that other
+people wrote and labelled are tried as well. Speed is of one core,
 from the sheared caption to the counts: all checks, near duplicates and style. Four models
 share the work on the original of an image. A second look at a finished project, of which everything
 is counted, has the first one as its baseline.
@@ -28,6 +29,7 @@ from tests.bench.bench_data import SHARD_SIZE, make_project
 from tests.bench.measuring import cpu_seconds, measure, sizes
 from tests.bench.report import report
 from tests.support.detector_trial import FAMILY, SHEARING, try_detector
+from tests.support.labelled_captions import try_labelled
 from tests.support.planted_captions import planted
 
 SHARE = 0.01
@@ -38,6 +40,7 @@ TURNS = 5
 
 
 def main(cases: list[str]) -> None:
+    written_by_others()
     for count in sizes(cases, 20_000):
         detection(count)
         speed(count)
@@ -52,6 +55,17 @@ def detection(count: int) -> None:
         report("health", f"{name}, recall", score.recall, "share")
     for (kind, name), captions in sorted(trial.confusion.items()):
         report("health", f"planted {kind}, found {name}", captions, "captions")
+
+
+def written_by_others() -> None:
+    """Report what is found in the captions that other people wrote and labelled."""
+    trial = try_labelled()
+    for name, score in trial.scores.items():
+        report("health", f"by others: {name}, precision", score.precision, "share")
+        report("health", f"by others: {name}, recall", score.recall, "share")
+    good, bad = len(trial.good_called_bad), len(trial.bad_called_good)
+    report("health", f"by others: {trial.good} good ones called bad", good, "captions")
+    report("health", f"by others: {trial.bad} bad ones called good", bad, "captions")
 
 
 def speed(count: int) -> None:

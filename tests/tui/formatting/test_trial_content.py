@@ -24,7 +24,7 @@ def make_trial(*texts: str) -> PromptTrial:
 
 def test_the_head_says_what_counts() -> None:
     assert head_content(None, ["enter tries it"]).plain == "enter tries it"
-    trial = make_trial("A [/x] dog.", "A [/x] dog.", "Sorry, I cannot describe this image.")
+    trial = make_trial("A [red] dog.", "A [red] dog.", "Sorry, I cannot describe this image.")
     assert head_content(trial, []).plain == "3 captions, 1 failed, 1 duplicate, 1 refuse"
     trial.findings.rate("one", 0, Rating(True, ""))
     trial.findings.rate("one", 1, Rating(False, ""))

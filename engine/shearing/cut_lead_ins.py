@@ -159,7 +159,8 @@ CUT_WORDS = frozenset(
     absolutely all allow alright alt as based below bien brief caption certainly claro com con
     describe description desde detailed final full generate give gladly good got great happy hello
     here hi i image in let long my na no of ok okay photo picture please por possible proposed
-    provide short suggested summarize sure thank thanks to understood very what with write yes you
+    provide short suggested summarise summarize sure thank thanks to understood very what with write
+    yes you
     """.split()  # noqa: SIM905
 )
 """The plain words with which a lead-in without a colon begins that is cut; without those of other

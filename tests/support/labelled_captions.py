@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.quality.defects import DEFECT_NAMES, EVERY_DEFECT, DefectFinder
+from engine.quality.defects import DEFECT_NAMES, DefectFinder
 from engine.quality.words import words_of
 from engine.shearing.shear import make_shearer
 from tests.support.detector_trial import FAMILY, SHEARING, Score, score
@@ -53,7 +53,7 @@ def try_labelled() -> LabelledTrial:
     for raw in texts:
         sheared = shear(raw, "stop")
         words = words_of(sheared)
-        bits = finder.find(raw, "stop", sheared, words, frozenset(words), EVERY_DEFECT)
+        bits = finder.find(raw, "stop", sheared, words, frozenset(words))
         found.append({name for name, bit in DEFECT_NAMES.items() if bits & bit and name in KINDS})
     pairs = list(zip(texts, truths, found, strict=True))
     return LabelledTrial(

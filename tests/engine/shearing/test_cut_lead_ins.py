@@ -300,6 +300,7 @@ def test_mode_paper_cuts_as_upstream_does(family: str) -> None:
     [
         "Here is the caption. ",
         "Let me describe the photo. ",
+        "Summarise the photo in one sentence. ",
         "Describe the photo in a sentence. ",
         "Photographer: unknown. Caption: ",
         "Title: St. Anne\nCaption: ",
